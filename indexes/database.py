@@ -1,0 +1,133 @@
+"""The SQL database: one engine, two kinds of transaction, and the column types every table shares.
+
+SQLite (WAL, `synchronous=FULL`) is the default, PostgreSQL is one URL away. Tables are declared on `METADATA` by the
+module that owns them; the schema is made by the Alembic migrations of the service, or by `create_all` in a test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import OperationalError
+
+from indexes.errors import StorageFailed
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_DISK_TROUBLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database", "no space left")
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime on every database (SQLite itself forgets the zone)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse naive times, store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times are stored in UTC and must be aware")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Hand out aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""Type of integer primary keys: 64 bit everywhere, and SQLite's rowid there."""
+
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+"""A JSON document."""
+
+
+def utc_now() -> datetime:
+    """Now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """One engine. `read` and `write` hand out a connection inside a transaction.
+
+    On SQLite a write begins IMMEDIATE and writers of this process queue on a lock, so that none of them meets
+    `database is locked`. A full or read-only disk raises `StorageFailed`, and nothing of the transaction stays.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.url = sa.engine.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writer = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 16}
+        if self.is_sqlite:
+            options["connect_args"] = {"check_same_thread": False, "timeout": 30}
+        else:
+            options["pool_pre_ping"] = True
+        self.engine = sa.create_engine(self.url, **options)
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection in a read transaction; what is written on it is rolled back."""
+        with _disk_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A connection in one transaction, committed (and on disk) when the block ends without an error."""
+        with self._writer, _disk_errors(), self.engine.connect() as connection:
+            connection.execution_options(brandwarden_write=True)
+            with connection.begin():
+                yield connection
+
+    def create_all(self) -> None:
+        """Make every declared table; for tests and scratch databases. The service migrates instead."""
+        METADATA.create_all(self.engine)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("brandwarden_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if any(word in str(error.orig).lower() for word in _DISK_TROUBLE):
+            raise StorageFailed(
+                f"The database could not be written ({error.orig}); free or remount its disk, then send again."
+            ) from error
+        raise

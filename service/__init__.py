@@ -1,0 +1,1 @@
+"""The service: HTTP interface, pages, keys, jobs and the command line."""

@@ -1,0 +1,110 @@
+"""Settings: one frozen object, read once from `BRANDWARDEN_*` variables and handed to whoever needs it.
+
+Every field `name` is the variable `BRANDWARDEN_NAME`. Nothing else in the project reads the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PREFIX = "BRANDWARDEN_"
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Sizes are bytes, times are seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = Path("data")
+    database_url: str | None = None
+    """SQLAlchemy URL; None is SQLite inside `data_dir`."""
+    blob_url: str | None = None
+    """fsspec URL of the picture store (`file:///…`, `s3://bucket/prefix`); None is a folder inside `data_dir`."""
+    model: str = "brandwarden-lite0"
+    """A shipped model, `name/pretrained`, `hf-hub:…` or `local-dir:…`."""
+    device: str = "auto"
+    precision: str = "auto"
+    operator_key: str | None = field(default=None, repr=False)
+    fetch_allow: tuple[str, ...] = ()
+    """Private hosts or CIDRs that picture URLs and webhooks may reach."""
+    fetch_timeout: float = 10.0
+
+    image_max_bytes: int = 20 * MIB
+    image_max_pixels: int = 50_000_000
+    listing_max_images: int = 20
+    listing_max_bytes: int = 64 * MIB
+    catalog_max_bytes: int = 2 * GIB
+    catalog_max_rows: int = 100_000
+    batch_line_max_bytes: int = 32 * MIB
+    body_timeout: float = 30.0
+    """Longest wait for the next bytes of a request body."""
+
+    queue_size: int = 64
+    """Pictures that may wait for the pipeline; more are refused with 503."""
+    batch_size: int = 8
+    batch_wait: float = 0.004
+    decode_threads: int = 2
+    verify_threads: int = 2
+    drain_timeout: float = 20.0
+    canary_timeout: float = 5.0
+
+    idempotency_hours: int = 24
+    flagged_days: int = 180
+    clean_days: int = 30
+    snapshot_every: int = 2_000
+    """Index changes after which a snapshot is written in the background."""
+    log_format: str = "json"
+
+    @property
+    def sql_url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'brandwarden.db').absolute()}"
+
+    @property
+    def pictures_url(self) -> str:
+        """The blob store URL in force."""
+        return self.blob_url or (self.data_dir / "blobs").absolute().as_uri()
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """Where index snapshots are kept; always local."""
+        return self.data_dir / "snapshots"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+        """Settings from the environment; `overrides` that are not None win."""
+        environ = os.environ if environ is None else environ
+        hints = typing.get_type_hints(cls)
+        values: dict[str, object] = {}
+        for entry in dataclasses.fields(cls):
+            raw = environ.get(PREFIX + entry.name.upper())
+            if raw is not None and raw != "":
+                values[entry.name] = _parse(PREFIX + entry.name.upper(), raw, hints[entry.name])
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)  # type: ignore[arg-type]  # parsed by the field's own type just above
+
+
+def _parse(name: str, raw: str, hint: object) -> object:
+    if typing.get_origin(hint) is types.UnionType:
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    if not isinstance(hint, type):
+        raise TypeError(f"settings field {name} has a type that cannot be parsed")
+    try:
+        return hint(raw)
+    except ValueError as error:
+        raise SettingsError(f"{name}={raw!r} is not a valid {hint.__name__}.") from error

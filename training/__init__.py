@@ -1,0 +1,1 @@
+"""Build, fine-tune, evaluate and calibrate models. Meets the service only in model directories."""

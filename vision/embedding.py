@@ -1,0 +1,115 @@
+"""What an embedder is: the values that pass between pixels, indexes and search.
+
+Place in the flow: `vision.images` → **embedder** → `indexes.search`. This module holds the Protocol and its
+values only and imports no engine; the backends live in `vision.embedders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.boxes import Box
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""uint8 `[height, width, 3]`, upright sRGB, row-major."""
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""float32 `[n, d]`, each row L2-normalised."""
+
+Kind: TypeAlias = Literal["photo", "logo"]
+"""The two kinds of reference, and the two vector spaces of a model."""
+
+KINDS: tuple[Kind, ...] = ("photo", "logo")
+MAX_REFERENCE_VECTORS = 6
+MAX_QUERY_PHOTO_VECTORS = 6
+MAX_QUERY_LOGO_VECTORS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Identity of the vectors an embedder makes.
+
+    `id` hashes weights, preprocessing, pooling, heads and precision class: vectors of two spaces are never
+    compared. `model` is the name it was loaded by, for people.
+    """
+
+    id: str
+    model: str
+    photo_dim: int
+    logo_dim: int
+
+    def dim(self, kind: Kind) -> int:
+        """Dimension of the vectors of `kind`."""
+        return self.photo_dim if kind == "photo" else self.logo_dim
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Embedded boxes of one picture: `boxes[i]` has the unit vector `vectors[i]` and the weight `weights[i]`.
+
+    `vectors` is float32 `[n, d]`. `weights` is float32 `[n]` in [0, 1]: the logoness of a logo window, 1 elsewhere.
+    """
+
+    boxes: tuple[Box, ...]
+    vectors: Vectors
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryEmbedding:
+    """What a picture being checked asks with: at most 6 photo regions and 8 logo windows."""
+
+    photo: Regions
+    logo: Regions
+
+    def of(self, kind: Kind) -> Regions:
+        """The regions of `kind`."""
+        return self.photo if kind == "photo" else self.logo
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture at the model's input size: uint8 `[side, side, 3]`, not yet normalised.
+
+    `content` is the part of the square the picture covers (the whole of it unless it was letterboxed).
+    """
+
+    pixels: Pixels
+    content: Box
+
+
+class Embedder(Protocol):
+    """Turns pictures into vectors. Implementations are safe to call from several threads.
+
+    `prepare` is cheap CPU work meant for the decoding threads; the `embed_*` methods run the backbone once over
+    a batch. Every method keeps the order of its input.
+    """
+
+    @property
+    def space(self) -> Space:
+        """The identity of the vectors this embedder makes."""
+        ...
+
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """Resize one picture to the model's input."""
+        ...
+
+    def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
+        """Photo regions and logo windows of pictures being checked, one backbone pass for the batch."""
+        ...
+
+    def embed_photos(self, batch: Sequence[Prepared]) -> list[Regions]:
+        """At most 6 photo vectors for each reference photo: the whole, the centre and the quarters."""
+        ...
+
+    def embed_logos(self, pictures: Sequence[Pixels]) -> list[Regions]:
+        """At most 6 views for each reference logo (as given, grey, inverted, …), from its original pixels."""
+        ...
