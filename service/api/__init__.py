@@ -1,0 +1,10 @@
+"""The HTTP interface, one module for each resource; `ROUTERS` is what the application includes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.api import health, keys, marketplaces
+
+ROUTERS: tuple[APIRouter, ...] = (health.router, marketplaces.router, keys.router)
+"""In the order of the interface's document."""

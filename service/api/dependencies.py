@@ -1,0 +1,63 @@
+"""What handlers ask for: the runtime, the principal, a page of a list.
+
+`require(*roles)` answers 401 without a valid key and 403 for a role that may never do this; an operator may always.
+Whether this key may see this very thing is the handler's question, and its answer is 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from indexes.paging import MAX_LIMIT
+from service.errors import Forbidden, NotSignedIn
+from service.keys import Principal, Role
+from service.lifecycle import Lifecycle
+from service.runtime import Runtime
+
+_BEARER = HTTPBearer(auto_error=False, description="A key from `POST /v1/keys`.")
+
+
+async def get_lifecycle(request: Request) -> Lifecycle:
+    """The life of this process."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
+async def get_runtime(request: Request) -> Runtime:
+    """The open runtime; 503 with `Retry-After` while there is none."""
+    return (await get_lifecycle(request)).runtime
+
+
+RuntimeOf = Annotated[Runtime, Depends(get_runtime)]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+
+
+def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+    """A dependency that gives the principal when its role is one of `roles` or operator."""
+    allowed = frozenset({*roles, "operator"})
+
+    async def principal(
+        runtime: RuntimeOf,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    ) -> Principal:
+        found = await _find(runtime, credentials)
+        if found.role not in allowed:
+            raise Forbidden(f"The role {found.role} may not do this; it takes {' or '.join(sorted(allowed))}.")
+        return found
+
+    return principal
+
+
+async def _find(runtime: Runtime, credentials: HTTPAuthorizationCredentials | None) -> Principal:
+    if credentials is None:
+        raise NotSignedIn("Send a key as `Authorization: Bearer <key>`.")
+    found = await run_in_threadpool(runtime.keys.find, credentials.credentials)
+    if found is None:
+        raise NotSignedIn("This key is not known or was deleted; use one that is live.")
+    return found

@@ -1,0 +1,75 @@
+"""`/v1/keys`: make, list and revoke keys. Operators only; a secret is shown once, in the answer that makes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.keys import Key, Role
+from service.marketplaces import DEFAULT
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require("operator"))])
+
+
+class NewKey(BaseModel):
+    """What to make."""
+
+    role: Role
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    brand_id: str | None = Field(None, description="Whose key; with the role `brand` only.")
+    marketplace: str | None = Field(None, description="Whose listings; with the role `ingest` only, else `default`.")
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    id: str
+    role: Role
+    name: str
+    brand_id: str | None
+    marketplace: str | None
+    created_at: datetime
+
+
+class KeyMade(KeyOut):
+    """A new key; `key` is the secret and is never shown again."""
+
+    key: str
+
+
+class KeyPage(BaseModel):
+    """A page of keys, newest first."""
+
+    items: list[KeyOut]
+    next_cursor: str | None
+
+
+@router.post("", status_code=201, summary="Make a key")
+def make_key(body: NewKey, runtime: RuntimeOf) -> KeyMade:
+    """Two live keys of one tenant may exist at once: make the new one, switch, delete the old one."""
+    marketplace = body.marketplace
+    if body.role == "ingest":
+        marketplace = runtime.marketplaces.get(marketplace or DEFAULT).slug
+    key, secret = runtime.keys.create(body.role, body.name, brand_id=body.brand_id, marketplace=marketplace)
+    return KeyMade(key=secret, **_fields(key))
+
+
+@router.get("", summary="List keys")
+def list_keys(runtime: RuntimeOf, limit: Limit = 50, cursor: Cursor = None) -> KeyPage:
+    """Without secrets, newest first."""
+    page = runtime.keys.list(limit=limit, cursor=cursor)
+    return KeyPage(items=[KeyOut(**_fields(key)) for key in page.items], next_cursor=page.next_cursor)
+
+
+@router.delete("/{key_id}", status_code=204, summary="Revoke a key")
+def delete_key(key_id: str, runtime: RuntimeOf) -> None:
+    """The key stops working with this answer."""
+    runtime.keys.delete(key_id)
+
+
+def _fields(key: Key) -> dict[str, object]:
+    return {name: getattr(key, name) for name in KeyOut.model_fields}

@@ -1,0 +1,87 @@
+"""`/v1/marketplaces`: the tenants that send listings. Operators only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.marketplaces import Marketplace
+
+router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(require("operator"))])
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Territories = Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]], Field(max_length=300)]
+Numbers = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(max_length=50)]
+
+
+class NewMarketplace(BaseModel):
+    """What to make."""
+
+    model_config = ConfigDict(extra="forbid")
+    slug: Slug
+    name: Name
+    territories: Territories = Field(default=[], description="Codes such as `EU` or `DE`; none is everywhere.")
+    clocks: Numbers = Field(default={}, description="Lengths of the case clocks, in days, by name.")
+    strike_points: Numbers = Field(default={}, description="Points a takedown adds to a seller, by reason.")
+
+
+class MarketplaceChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    territories: Territories | None = None
+    clocks: Numbers | None = None
+    strike_points: Numbers | None = None
+
+
+class MarketplaceOut(BaseModel):
+    """A marketplace."""
+
+    slug: str
+    name: str
+    territories: list[str]
+    clocks: dict[str, Any]
+    strike_points: dict[str, Any]
+    created_at: datetime
+
+
+class MarketplacePage(BaseModel):
+    """A page of marketplaces in the order they were made."""
+
+    items: list[MarketplaceOut]
+    next_cursor: str | None
+
+
+@router.post("", status_code=201, summary="Make a marketplace")
+def make_marketplace(body: NewMarketplace, runtime: RuntimeOf) -> MarketplaceOut:
+    """409 when the slug is taken."""
+    return _out(runtime.marketplaces.create(**body.model_dump()))
+
+
+@router.get("", summary="List marketplaces")
+def list_marketplaces(runtime: RuntimeOf, limit: Limit = 50, cursor: Cursor = None) -> MarketplacePage:
+    """`default` is always among them."""
+    page = runtime.marketplaces.list(limit=limit, cursor=cursor)
+    return MarketplacePage(items=[_out(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{slug}", summary="Read a marketplace")
+def read_marketplace(slug: str, runtime: RuntimeOf) -> MarketplaceOut:
+    """404 when there is none."""
+    return _out(runtime.marketplaces.get(slug))
+
+
+@router.patch("/{slug}", summary="Change a marketplace")
+def change_marketplace(slug: str, body: MarketplaceChange, runtime: RuntimeOf) -> MarketplaceOut:
+    """The slug itself cannot change: listings and keys name it."""
+    return _out(runtime.marketplaces.update(slug, **body.model_dump(exclude_none=True)))
+
+
+def _out(marketplace: Marketplace) -> MarketplaceOut:
+    return MarketplaceOut(**{name: getattr(marketplace, name) for name in MarketplaceOut.model_fields})

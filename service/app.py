@@ -1,0 +1,50 @@
+"""The application: middleware, routers, error answers and the life of the runtime, put together.
+
+`create_app(settings)` opens its own runtime in the background; `create_app(settings, runtime=…)` serves one that is
+already open (tests, benchmarks). No work is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI
+
+from service import problems
+from service.api import ROUTERS
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics
+from service.requests import RequestScope
+from service.runtime import Runtime
+from service.settings import Settings
+
+
+def create_app(
+    settings: Settings, *, runtime: Runtime | None = None, on_open: Callable[[Runtime], None] | None = None
+) -> FastAPI:
+    """The ASGI application. `on_open` is called in the opening thread, once the runtime is open."""
+
+    def open_runtime(metrics: Metrics) -> Runtime:
+        opened = Runtime.open(settings, metrics=metrics)
+        if on_open is not None:
+            on_open(opened)
+        return opened
+
+    lifecycle = Lifecycle(open_runtime, runtime=runtime)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        lifecycle.start()
+        yield
+        await asyncio.to_thread(lifecycle.close)
+
+    app = FastAPI(title="Brandwarden", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.lifecycle = lifecycle
+    app.state.settings = settings
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RequestScope, lifecycle=lifecycle)
+    return app

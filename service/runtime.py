@@ -1,0 +1,63 @@
+"""The parts of a running service, opened in order and closed in reverse. Knows nothing of HTTP.
+
+The application, the command line and the benchmarks all work through one `Runtime`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from indexes.database import Database
+from service.keys import Keys
+from service.marketplaces import Marketplaces
+from service.metrics import Metrics
+from service.migrations import upgrade
+from service.settings import Settings
+from vision.embedding import Embedder
+
+_LOG = logging.getLogger("brandwarden.runtime")
+
+
+class Runtime:
+    """Everything a request needs. `open` builds it; `close` ends it and may be called twice."""
+
+    settings: Settings
+    metrics: Metrics
+    database: Database
+    keys: Keys
+    marketplaces: Marketplaces
+
+    def __init__(self, settings: Settings, metrics: Metrics, closers: contextlib.ExitStack) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self._closers = closers
+
+    @classmethod
+    def open(cls, settings: Settings, *, embedder: Embedder | None = None, metrics: Metrics | None = None) -> Runtime:
+        """Migrate the database, load the model and the indexes, start the pipeline.
+
+        `embedder` replaces the one the settings name. What was opened is closed again when a later part fails.
+        """
+        with contextlib.ExitStack() as stack:
+            runtime = cls(settings, metrics or Metrics(), stack)
+            runtime._open_storage(stack)
+            runtime._open_models(embedder)
+            runtime._closers = stack.pop_all()
+            return runtime
+
+    def close(self) -> None:
+        """Finish or refuse what is queued, write the snapshot, give back files and connections."""
+        self._closers.close()
+
+    def _open_storage(self, stack: contextlib.ExitStack) -> None:
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.database = Database(self.settings.sql_url)
+        stack.callback(self.database.close)
+        upgrade(self.database)
+        self.keys = Keys(self.database, operator_key=self.settings.operator_key)
+        self.marketplaces = Marketplaces(self.database)
+        self.marketplaces.ensure_default()
+
+    def _open_models(self, embedder: Embedder | None) -> None:
+        """Wired as the parts land."""

@@ -1,0 +1,11 @@
+"""Every module that owns a table, imported so that `METADATA` is whole wherever the schema is made or compared."""
+
+from __future__ import annotations
+
+from indexes.database import METADATA
+from service import keys, marketplaces
+
+OWNERS = (keys, marketplaces)
+"""The modules, in the order their tables depend on one another."""
+
+__all__ = ["METADATA", "OWNERS"]
