@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
-from service.keys import Key, Role
+from service.keys import Role
 from service.marketplaces import DEFAULT
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require("operator"))])
@@ -27,6 +27,7 @@ class NewKey(BaseModel):
 class KeyOut(BaseModel):
     """A key without its secret."""
 
+    model_config = ConfigDict(from_attributes=True)
     id: str
     role: Role
     name: str
@@ -55,21 +56,17 @@ def make_key(body: NewKey, runtime: RuntimeOf) -> KeyMade:
     if body.role == "ingest":
         marketplace = runtime.marketplaces.get(marketplace or DEFAULT).slug
     key, secret = runtime.keys.create(body.role, body.name, brand_id=body.brand_id, marketplace=marketplace)
-    return KeyMade(key=secret, **_fields(key))
+    return KeyMade(key=secret, **KeyOut.model_validate(key).model_dump())
 
 
 @router.get("", summary="List keys")
 def list_keys(runtime: RuntimeOf, limit: Limit = 50, cursor: Cursor = None) -> KeyPage:
     """Without secrets, newest first."""
     page = runtime.keys.list(limit=limit, cursor=cursor)
-    return KeyPage(items=[KeyOut(**_fields(key)) for key in page.items], next_cursor=page.next_cursor)
+    return KeyPage(items=[KeyOut.model_validate(key) for key in page.items], next_cursor=page.next_cursor)
 
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key")
 def delete_key(key_id: str, runtime: RuntimeOf) -> None:
     """The key stops working with this answer."""
     runtime.keys.delete(key_id)
-
-
-def _fields(key: Key) -> dict[str, object]:
-    return {name: getattr(key, name) for name in KeyOut.model_fields}

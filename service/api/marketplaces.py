@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
-from service.marketplaces import Marketplace
 
 router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(require("operator"))])
 
@@ -43,6 +42,7 @@ class MarketplaceChange(BaseModel):
 class MarketplaceOut(BaseModel):
     """A marketplace."""
 
+    model_config = ConfigDict(from_attributes=True)
     slug: str
     name: str
     territories: list[str]
@@ -61,27 +61,25 @@ class MarketplacePage(BaseModel):
 @router.post("", status_code=201, summary="Make a marketplace")
 def make_marketplace(body: NewMarketplace, runtime: RuntimeOf) -> MarketplaceOut:
     """409 when the slug is taken."""
-    return _out(runtime.marketplaces.create(**body.model_dump()))
+    return MarketplaceOut.model_validate(runtime.marketplaces.create(**body.model_dump()))
 
 
 @router.get("", summary="List marketplaces")
 def list_marketplaces(runtime: RuntimeOf, limit: Limit = 50, cursor: Cursor = None) -> MarketplacePage:
     """`default` is always among them."""
     page = runtime.marketplaces.list(limit=limit, cursor=cursor)
-    return MarketplacePage(items=[_out(item) for item in page.items], next_cursor=page.next_cursor)
+    return MarketplacePage(
+        items=[MarketplaceOut.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/{slug}", summary="Read a marketplace")
 def read_marketplace(slug: str, runtime: RuntimeOf) -> MarketplaceOut:
     """404 when there is none."""
-    return _out(runtime.marketplaces.get(slug))
+    return MarketplaceOut.model_validate(runtime.marketplaces.get(slug))
 
 
 @router.patch("/{slug}", summary="Change a marketplace")
 def change_marketplace(slug: str, body: MarketplaceChange, runtime: RuntimeOf) -> MarketplaceOut:
     """The slug itself cannot change: listings and keys name it."""
-    return _out(runtime.marketplaces.update(slug, **body.model_dump(exclude_none=True)))
-
-
-def _out(marketplace: Marketplace) -> MarketplaceOut:
-    return MarketplaceOut(**{name: getattr(marketplace, name) for name in MarketplaceOut.model_fields})
+    return MarketplaceOut.model_validate(runtime.marketplaces.update(slug, **body.model_dump(exclude_none=True)))
