@@ -1,0 +1,90 @@
+"""Scores and confidences rise with the evidence, and a file that would break that is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from indexes.errors import CalibrationError
+from indexes.scoring import Calibration, KindModel
+
+
+def calibration(curve: tuple[tuple[float, float], ...] = ((0.1, 0.0), (0.5, 0.2), (0.9, 1.0))) -> Calibration:
+    model = KindModel({"agreement": 4.0, "similarity": 1.0}, -2.0, curve)
+    return Calibration(kinds={"photo": model, "logo": model}, space_id="any", calibrated=True)
+
+
+def test_score_is_the_logistic_of_the_weighted_sum() -> None:
+    judged = calibration().judge("photo", {"agreement": 0.5, "similarity": 1.0, "unknown": 9.0})
+    assert judged.score == pytest.approx(1 / (1 + math.exp(-1.0)))
+
+
+def test_confidence_is_linear_between_knots_and_flat_outside() -> None:
+    model = calibration().kinds["photo"]
+    assert [model.confidence(score) for score in (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)] == pytest.approx(
+        [0.0, 0.0, 0.1, 0.2, 0.6, 1.0, 1.0]
+    )
+
+
+def test_file_round_trip_keeps_version(tmp_path: Path) -> None:
+    original = calibration()
+    original.save(tmp_path / "calibration.json", {"pairs": 12})
+    read = Calibration.load(tmp_path / "calibration.json")
+    assert read == original
+    assert read.version.startswith("cal_")
+
+
+def test_version_follows_content() -> None:
+    assert calibration().version != calibration(((0.1, 0.0), (0.9, 1.0))).version
+
+
+def test_uncalibrated_never_reaches_beyond_a_review() -> None:
+    plain = Calibration.uncalibrated()
+    judged = plain.judge("photo", {"agreement": 1.0, "correlation": 1.0, "inliers": 1.0})
+    assert not plain.calibrated
+    assert 0.5 < judged.confidence <= 0.75
+
+
+@pytest.mark.parametrize(
+    ("weights", "curve"),
+    [
+        ({"agreement": -1.0}, ((0.0, 0.0), (1.0, 1.0))),
+        ({"agreement": math.nan}, ((0.0, 0.0), (1.0, 1.0))),
+        ({"agreement": 1.0}, ((0.0, 0.5), (1.0, 0.4))),
+        ({"agreement": 1.0}, ((0.5, 0.0), (0.5, 1.0))),
+        ({"agreement": 1.0}, ((0.0, 0.0),)),
+        ({"agreement": 1.0}, ((0.0, 0.0), (1.0, 1.5))),
+    ],
+)
+def test_what_would_not_be_monotone_is_refused(weights, curve) -> None:
+    with pytest.raises(CalibrationError, match="fit it again"):
+        KindModel(weights, 0.0, curve)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"kinds": {"photo": 3, "logo": 4}, "space_id": "x"}'])
+def test_bad_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(text)
+    with pytest.raises(CalibrationError, match=r"calibration\.json"):
+        Calibration.load(path)
+
+
+def test_missing_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    calibration().save(path)
+    content = json.loads(path.read_text())
+    del content["kinds"]["logo"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(CalibrationError):
+        Calibration.load(path)
+
+
+def test_space_must_fit() -> None:
+    model = KindModel({"a": 1.0}, 0.0, ((0.0, 0.0), (1.0, 1.0)))
+    bound = Calibration(kinds={"photo": model, "logo": model}, space_id="space_1", calibrated=True)
+    assert bound.fits("space_1")
+    assert not bound.fits("space_2")
+    assert calibration().fits("space_2")

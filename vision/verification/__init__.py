@@ -1,0 +1,21 @@
+"""Does the picture itself agree? Pixels of a query against pixels of one candidate reference.
+
+Place in the flow: candidates from `indexes.search` → **verification** → `indexes.scoring`. `PhotoVerifier` answers
+"the same photograph?", `LogoVerifier` "is this mark present, and where?". Both give evidence (boxes, features,
+sentences), never a verdict: what the evidence is worth lives in a calibration. NumPy and OpenCV only.
+"""
+
+from vision.verification.evidence import Evidence, LogoEvidence, PhotoEvidence
+from vision.verification.logos import LogoScene, LogoTemplate, LogoVerifier
+from vision.verification.photos import PhotoDescription, PhotoVerifier
+
+__all__ = [
+    "Evidence",
+    "LogoEvidence",
+    "LogoScene",
+    "LogoTemplate",
+    "LogoVerifier",
+    "PhotoDescription",
+    "PhotoEvidence",
+    "PhotoVerifier",
+]

@@ -1,0 +1,111 @@
+"""What verification hands on: boxes, monotone features and sentences for people.
+
+Place in the flow: `photos` and `logos` make evidence, `indexes.scoring` turns its features into a confidence.
+Every feature lies in [0, 1] and grows with the strength of the evidence; nothing here is a threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vision.boxes import Box
+
+
+class Evidence(Protocol):
+    """What is common to the evidence of both kinds."""
+
+    @property
+    def query_box(self) -> Box:
+        """Where in the query the reference was found."""
+        ...
+
+    @property
+    def reference_box(self) -> Box:
+        """The part of the reference that was found."""
+        ...
+
+    def features(self) -> dict[str, float]:
+        """Named numbers in [0, 1], each larger = stronger."""
+        ...
+
+    def reasons(self) -> tuple[str, ...]:
+        """Short sentences for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvidence:
+    """One placement of a reference photo in a query and how well the pixels agree there.
+
+    `agreeing` is the share of the textured blocks in view that agree, `blocks` their number, `correlation` their
+    mean NCC, `layout` how well block-mean colours are explained, `coverage` the share of the reference that agrees,
+    `inliers` the local features behind the alignment.
+    """
+
+    query_box: Box
+    reference_box: Box
+    agreeing: float
+    blocks: int
+    correlation: float
+    layout: float
+    coverage: float
+    inliers: int
+    mirrored: bool
+
+    def features(self) -> dict[str, float]:
+        """Monotone features in [0, 1]; counts saturate."""
+        extent = min(1.0, self.blocks / 24)
+        return {
+            "agreeing": self.agreeing,
+            "extent": extent,
+            "agreement": self.agreeing * extent,
+            "correlation": max(0.0, self.correlation),
+            "layout": max(0.0, self.layout),
+            "coverage": self.coverage,
+            "inliers": min(1.0, self.inliers / 40),
+        }
+
+    def reasons(self) -> tuple[str, ...]:
+        """What agreed, in plain English."""
+        lines = [f"{self.agreeing:.0%} of the reference's texture in view agrees after alignment"]
+        if self.reference_box.area < 0.9:
+            lines.append(f"about {self.reference_box.area:.0%} of the reference is in view")
+        if self.query_box.area < 0.6:
+            lines.append(f"the copy covers about {self.query_box.area:.0%} of the picture")
+        if self.mirrored:
+            lines.append("mirrored")
+        return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class LogoEvidence:
+    """One place of a mark in a scene and how well its shape agrees there.
+
+    `shape` is the polarity-free correlation of edges in [0, 1], `parts` the share of the mark's edge blocks that
+    agree, `inliers` the local features that agree on one placement, `detail` how much shape the mark has to agree on.
+    """
+
+    query_box: Box
+    reference_box: Box
+    shape: float
+    parts: float
+    detail: float
+    inliers: int
+
+    def features(self) -> dict[str, float]:
+        """Monotone features in [0, 1]; counts saturate."""
+        return {
+            "shape": self.shape,
+            "parts": self.parts,
+            "shape_parts": self.shape * self.parts,
+            "detail": self.detail,
+            "inliers": min(1.0, self.inliers / 20),
+        }
+
+    def reasons(self) -> tuple[str, ...]:
+        """What agreed, in plain English."""
+        lines = [f"{self.parts:.0%} of the mark's outline is found here"]
+        if self.inliers >= 6:
+            lines.append(f"{self.inliers} details of the mark line up")
+        return tuple(lines)

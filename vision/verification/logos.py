@@ -1,0 +1,179 @@
+"""Is this mark present here, and where exactly? Shape against shape, in any colour and either polarity.
+
+Place in the flow: `indexes.search` describes the query once and each logo reference once (cached), then asks
+`verify` about one window of the query. The window is cut again from the original pixels, so a small mark keeps
+its detail. It decides nothing; `indexes.scoring` weighs the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.boxes import WHOLE, Box
+from vision.embedding import Pixels
+from vision.verification.alignment import Matrix, inverse
+from vision.verification.evidence import LogoEvidence
+from vision.verification.outlines import Field, correlation, outline, parts, strength
+from vision.verification.placing import bounds, shrunk
+
+MARK_SIDE = 96
+WINDOW_SIDE = 112
+SCENE_SIDE = 320
+SCALES = tuple(1.18**step for step in range(-5, 3))
+SCENE_SCALES = tuple(1.25**step for step in range(-5, 4))
+MARGIN = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class LogoScene:
+    """The picture a mark is looked for in, uint8 RGB `[h, w, 3]` as it was given."""
+
+    picture: Pixels
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, for a bounded cache."""
+        return self.picture.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogoTemplate:
+    """An enrolled mark, trimmed of its plain border.
+
+    `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
+    near the outline, where a scene must look the same; `content` the trimmed part of the reference.
+    """
+
+    picture: Pixels
+    field: Field
+    weight: NDArray[np.float32]
+    content: Box
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, for a bounded cache."""
+        return self.picture.nbytes + self.field.nbytes + self.weight.nbytes
+
+
+class LogoVerifier:
+    """Enrols marks and finds them. Holds no state; safe to share between threads."""
+
+    def describe(self, pixels: Pixels) -> LogoScene:
+        """Keep a query's pixels, uint8 RGB `[h, w, 3]`."""
+        return LogoScene(np.ascontiguousarray(pixels))
+
+    def enrol(self, pixels: Pixels) -> LogoTemplate:
+        """Enrol a logo reference, uint8 RGB `[h, w, 3]`; a plain border is trimmed."""
+        content = content_box(pixels)
+        height, width = pixels.shape[:2]
+        left, top, right, bottom = content.pixels(width, height)
+        picture = _sized(pixels[top:bottom, left:right], MARK_SIDE)
+        field = outline(picture)
+        reach = max(3, MARK_SIDE // 16) | 1
+        near = cv2.dilate((strength(field) > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
+        return LogoTemplate(picture, field, near.astype(np.float32), content)
+
+    def verify(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoEvidence | None:
+        """Evidence of the best place of the mark in or near `window` (None: anywhere), or None when there is none."""
+        crop, region = _cut(scene.picture, window)
+        found = _search(crop, template, SCALES if window is not None else SCENE_SCALES)
+        if found is None:
+            return None
+        matrix, field = _refined(crop, template, found)
+        return _evidence(template, field, matrix, crop, region)
+
+
+def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
+    """The part of a mark's picture inside its plain border; all of it when the border is not plain."""
+    height, width = pixels.shape[:2]
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.float32)
+    plain = np.median(rim, axis=0)
+    if (np.abs(rim - plain).max(axis=1) > tolerance).mean() > 0.2:
+        return WHOLE
+    differs = np.abs(pixels.astype(np.float32) - plain).max(axis=2) > tolerance
+    columns, rows = np.flatnonzero(differs.any(axis=0)), np.flatnonzero(differs.any(axis=1))
+    if len(columns) < 4 or len(rows) < 4:
+        return WHOLE
+    box = Box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
+    return box.padded(MARGIN)
+
+
+def _sized(pixels: Pixels, side: float) -> Pixels:
+    """Resize so that the longest side is `side`, down by area, up by cubic."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cast("Pixels", cv2.resize(pixels, size, interpolation=way))
+
+
+def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
+    """The padded window at working size, and which part of the picture it is."""
+    if window is None:
+        return shrunk(picture, SCENE_SIDE), WHOLE
+    height, width = picture.shape[:2]
+    left, top, right, bottom = window.padded(0.5).pixels(width, height)
+    side = WINDOW_SIDE * max(right - left, bottom - top) / max(1.0, window.width * width, window.height * height)
+    crop = _sized(picture[top:bottom, left:right], side)
+    return crop, Box(left / width, top / height, right / width, bottom / height)
+
+
+def _search(crop: Pixels, template: LogoTemplate, scales: tuple[float, ...]) -> Matrix | None:
+    """The place and scale where the outlines correlate best: crop pixels → template pixels, or None."""
+    scene = outline(crop)
+    best: tuple[float, Matrix] | None = None
+    for scale in scales:
+        mark = outline(_sized(template.picture, MARK_SIDE * scale))
+        height, width = mark.shape[:2]
+        if height > scene.shape[0] or width > scene.shape[1]:
+            break
+        surface = cv2.matchTemplate(scene, mark, cv2.TM_CCORR_NORMED)
+        _, peak, _, (column, row) = cv2.minMaxLoc(surface)
+        if best is None or peak > best[0]:
+            across, down = template.picture.shape[1] / width, template.picture.shape[0] / height
+            matrix = np.array([[across, 0.0, -column * across], [0.0, down, -row * down], [0.0, 0.0, 1.0]])
+            best = peak, matrix
+    return None if best is None else best[1]
+
+
+def _refined(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Field]:
+    """The matrix after an affine ECC refinement of edge strength, kept only when the outlines agree better."""
+    before = _warped(crop, template, matrix)
+    target = cv2.GaussianBlur(strength(template.field), (0, 0), 2.0)
+    source = cv2.GaussianBlur(strength(outline(crop)), (0, 0), 2.0)
+    start = np.linalg.inv(matrix)[:2].astype(np.float32)
+    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-4)
+    try:
+        _, found = cv2.findTransformECC(target, source, start, cv2.MOTION_AFFINE, until)
+        better = inverse(np.vstack([found, [0.0, 0.0, 1.0]]).astype(np.float64))
+    except (cv2.error, np.linalg.LinAlgError):  # the optimiser gives up on a featureless crop: keep the start
+        return matrix, before
+    after = _warped(crop, template, better)
+    mended = correlation(template.field, after, template.weight) > correlation(template.field, before, template.weight)
+    return (better, after) if mended else (matrix, before)
+
+
+def _warped(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> Field:
+    height, width = template.picture.shape[:2]
+    return outline(cast("Pixels", cv2.warpPerspective(crop, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)))
+
+
+def _evidence(template: LogoTemplate, field: Field, matrix: Matrix, crop: Pixels, region: Box) -> LogoEvidence | None:
+    shape = correlation(template.field, field, template.weight)
+    if shape <= 0:
+        return None
+    height, width = template.picture.shape[:2]
+    place = bounds(inverse(matrix), width, height, crop.shape[1], crop.shape[0])
+    return LogoEvidence(
+        query_box=place.within(region),
+        reference_box=template.content,
+        shape=min(1.0, shape),
+        parts=parts(template.field, field, template.weight, MARK_SIDE // 8),
+        detail=min(1.0, float((strength(template.field) > 0.3).mean()) / 0.3),
+        inliers=0,
+    )

@@ -1,0 +1,66 @@
+"""Outlines: where edges lie and which way they run, whatever the colours and the polarity.
+
+Place in the flow: `logos` enrols marks and reads scenes as fields of doubled edge angles and correlates them.
+Doubling the angle makes dark-on-light equal to light-on-dark; summing over channels sees edges between colours
+of the same brightness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.embedding import Pixels
+
+Field = NDArray[np.float32]
+
+SOFT_EDGE = 24.0
+
+
+def outline(pixels: Pixels, blur: float = 1.0) -> Field:
+    """float32 `[h, w, 2]`: (cos 2θ, sin 2θ) of the edge at every pixel, its length the edge's strength in [0, 1)."""
+    smooth = cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels
+    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    real = (across * across - down * down).sum(axis=2)
+    imaginary = (2.0 * across * down).sum(axis=2)
+    energy = np.hypot(real, imaginary)
+    strength = np.sqrt(energy)
+    gain = strength / (strength + SOFT_EDGE) / np.maximum(energy, 1e-6)
+    return np.ascontiguousarray(np.dstack([real * gain, imaginary * gain]).astype(np.float32))
+
+
+def strength(field: Field) -> NDArray[np.float32]:
+    """Strength of the edge at every pixel, float32 `[h, w]` in [0, 1)."""
+    return cast("NDArray[np.float32]", cv2.magnitude(field[..., 0], field[..., 1]))
+
+
+def correlation(one: Field, two: Field, weight: NDArray[np.float32]) -> float:
+    """Correlation of two fields of one size under a weight in [0, 1] per pixel, in [-1, 1]."""
+    shared = float(((one * two).sum(axis=2) * weight).sum())
+    energy = float(((one * one).sum(axis=2) * weight).sum()) * float(((two * two).sum(axis=2) * weight).sum())
+    return float(shared / math.sqrt(max(energy, 1e-9)))
+
+
+def parts(mark: Field, scene: Field, weight: NDArray[np.float32], block: int, *, agrees: float = 0.5) -> float:
+    """Share of the mark's outline, cut into blocks, whose correlation with the scene exceeds `agrees`."""
+    tiles = [
+        _tiles((mark * scene).sum(axis=2) * weight, block),
+        _tiles((mark * mark).sum(axis=2) * weight, block),
+        _tiles((scene * scene).sum(axis=2) * weight, block),
+    ]
+    shared, ours, theirs = tiles
+    outlined = ours > 0.15 * ours.max() if ours.size else np.zeros(0, bool)
+    if not outlined.any():
+        return 0.0
+    agreed = shared > agrees * np.sqrt(np.maximum(ours * theirs, 1e-9))
+    return float(ours[outlined & agreed].sum() / ours[outlined].sum())
+
+
+def _tiles(plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    height, width = (max(1, round(length / block)) for length in plane.shape[:2])
+    return cast("NDArray[np.float32]", cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))

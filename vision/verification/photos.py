@@ -1,0 +1,106 @@
+"""Is this the same photograph? Align a query with a reference photo, then compare the pixels.
+
+Place in the flow: `indexes.search` describes the query once and each reference once (cached), then asks `verify`
+for every candidate. A shared floor or studio is not enough: all texture in view has to agree.
+It decides nothing; `indexes.scoring` weighs the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+
+from vision.embedding import Pixels
+from vision.verification.agreement import Agreement, compare, warp
+from vision.verification.alignment import Matrix, Placement, inverse, place
+from vision.verification.evidence import PhotoEvidence
+from vision.verification.features import LocalFeatures, extract, match
+from vision.verification.placing import bounds, shrunk
+
+FEATURE_SIDE = 400
+FEATURES = 800
+FRAME_SIDE = 256
+BLOCK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDescription:
+    """What verification keeps of a picture: local features and a small colour copy.
+
+    `features` are in pixels of `picture`, uint8 `[h, w, 3]`, longest side ≤ 400. `frame` is the same picture at
+    the size blocks are compared at, its sides multiples of a block.
+    """
+
+    features: LocalFeatures
+    picture: Pixels
+    frame: Pixels
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, for a bounded cache."""
+        return self.features.nbytes + self.picture.nbytes + self.frame.nbytes
+
+
+class PhotoVerifier:
+    """Describes pictures and compares descriptions. Holds no state; safe to share between threads."""
+
+    def describe(self, pixels: Pixels) -> PhotoDescription:
+        """Describe a query or a reference, uint8 RGB `[h, w, 3]`."""
+        picture = shrunk(pixels, FEATURE_SIDE)
+        features = extract(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8), FEATURES)
+        return PhotoDescription(features, picture, _frame(picture))
+
+    def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
+        """Evidence of the best placement of the reference in the query, or None when nothing aligns."""
+        placements = _placements(query.features, reference.features)
+        judged = [(placement, _agreement(query, reference, placement.matrix)) for placement in placements]
+        if not judged:
+            return None
+        placement, agreement = max(judged, key=lambda pair: pair[1].strength)
+        if agreement.blocks == 0:
+            return None
+        return _evidence(query, reference, placement, agreement)
+
+
+def _frame(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    scale = FRAME_SIDE / max(height, width)
+    columns, rows = (max(2, round(length * scale / BLOCK)) for length in (width, height))
+    return cast("Pixels", cv2.resize(picture, (columns * BLOCK, rows * BLOCK), interpolation=cv2.INTER_AREA))
+
+
+def _placements(query: LocalFeatures, reference: LocalFeatures) -> list[Placement]:
+    upright = place(query, reference, match(query, reference), mirrored=False)
+    flipped = query.mirrored()
+    turned = place(flipped, reference, match(flipped, reference), mirrored=True)
+    flip = np.array([[-1.0, 0.0, query.width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    upright.extend(Placement(found.matrix @ flip, found.inliers, True) for found in turned)
+    return sorted(upright, key=lambda found: -found.inliers)[:3]
+
+
+def _agreement(query: PhotoDescription, reference: PhotoDescription, matrix: Matrix) -> Agreement:
+    height, width = reference.frame.shape[:2]
+    to_frame = np.diag([width / reference.features.width, height / reference.features.height, 1.0])
+    warped, mask = warp(query.picture, to_frame @ matrix, width, height)
+    return compare(reference.frame, warped, mask, BLOCK)
+
+
+def _evidence(
+    query: PhotoDescription, reference: PhotoDescription, placement: Placement, agreement: Agreement
+) -> PhotoEvidence:
+    ours, theirs = query.features, reference.features
+    back = inverse(placement.matrix)
+    return PhotoEvidence(
+        query_box=bounds(back, theirs.width, theirs.height, ours.width, ours.height),
+        reference_box=bounds(placement.matrix, ours.width, ours.height, theirs.width, theirs.height),
+        agreeing=agreement.agreeing,
+        blocks=agreement.blocks,
+        correlation=agreement.correlation,
+        layout=agreement.layout,
+        coverage=min(1.0, agreement.coverage),
+        inliers=placement.inliers,
+        mirrored=placement.mirrored,
+    )
