@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import keys, marketplaces
 
-OWNERS = (keys, marketplaces)
+OWNERS = (brands, references, embeddings, changes, keys, marketplaces)
 """The modules, in the order their tables depend on one another."""
 
 __all__ = ["METADATA", "OWNERS"]

@@ -1,4 +1,4 @@
-"""Fixtures every test may use: the two databases, settings in a temporary directory, a runtime, an application, a client."""
+"""Fixtures every test may use: the two databases, settings in a temporary directory, a runtime, an app, a client."""
 
 from __future__ import annotations
 
