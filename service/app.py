@@ -32,7 +32,7 @@ def create_app(
             on_open(opened)
         return opened
 
-    lifecycle = Lifecycle(open_runtime, runtime=runtime)
+    lifecycle = Lifecycle(open_runtime, runtime=runtime, drain_timeout=settings.drain_timeout)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -27,13 +28,17 @@ class Lifecycle:
     A runtime that was handed in stays the caller's to close.
     """
 
-    def __init__(self, open_runtime: Callable[[Metrics], Runtime], *, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self, open_runtime: Callable[[Metrics], Runtime], *, runtime: Runtime | None = None, drain_timeout: float = 20.0
+    ) -> None:
         self.metrics = Metrics() if runtime is None else runtime.metrics
         self.failure: Exception | None = None
         self.in_flight = 0
         self._open_runtime = open_runtime
         self._runtime = runtime
         self._owned = runtime is None
+        self._drain_timeout = drain_timeout
+        self._drain_until: float | None = None
         self._opener: threading.Thread | None = None
         self._closed = False
         self._enter("starting" if runtime is None else "ready")
@@ -66,7 +71,14 @@ class Lifecycle:
     def drain(self) -> None:
         """Refuse new work from now on; what is in flight goes on."""
         if self.state in ("starting", "ready"):
+            self._drain_until = time.monotonic() + self._drain_timeout
             self._enter("draining")
+
+    def drain_seconds_left(self) -> float:
+        """What is left of the time a drain may take; all of it while there is none."""
+        if self._drain_until is None:
+            return self._drain_timeout
+        return max(0.0, self._drain_until - time.monotonic())
 
     def close(self) -> None:
         """Drain, then close the runtime if it is ours. Called once no request is in flight."""
@@ -75,7 +87,7 @@ class Lifecycle:
             self._opener.join()
         if self._owned and self._runtime is not None and not self._closed:
             self._closed = True
-            self._runtime.close()
+            self._runtime.close(drain=self.drain_seconds_left())
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:

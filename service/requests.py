@@ -34,7 +34,9 @@ class RequestScope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        token = REQUEST_ID.set(_request_id(scope))
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        token = REQUEST_ID.set(request_id)
         try:
             with self.lifecycle.request():
                 await self._answer(scope, receive, send)

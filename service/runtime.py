@@ -32,6 +32,7 @@ class Runtime:
         self.settings = settings
         self.metrics = metrics
         self._closers = closers
+        self._drain = settings.drain_timeout
 
     @classmethod
     def open(cls, settings: Settings, *, embedder: Embedder | None = None, metrics: Metrics | None = None) -> Runtime:
@@ -46,8 +47,12 @@ class Runtime:
             runtime._closers = stack.pop_all()
             return runtime
 
-    def close(self) -> None:
-        """Finish or refuse what is queued, write the snapshot, give back files and connections."""
+    def close(self, *, drain: float | None = None) -> None:
+        """Finish or refuse what is queued, write the snapshot, give back files and connections.
+
+        `drain` is how many seconds the queue may take; the setting when None.
+        """
+        self._drain = self.settings.drain_timeout if drain is None else drain
         self._closers.close()
 
     def _open_storage(self, stack: contextlib.ExitStack) -> None:
