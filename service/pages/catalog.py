@@ -1,0 +1,139 @@
+"""`/catalog`: what a brand wants protected. A brand sees its own catalogue, an operator chooses one or makes a brand.
+
+The page lists references; its script uploads, enables, disables and deletes through `/v1/brands/{brand_id}/…`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import Form, Query, Request, Response
+from starlette.responses import RedirectResponse
+
+from indexes.brands import Brand
+from service.api.dependencies import RuntimeOf
+from service.errors import Forbidden, Missing
+from service.pages.rendering import page_router, render
+from service.pages.visitors import CATALOG_ROLES, Visiting, Visitor, allow
+from service.runtime import Runtime
+
+router = page_router()
+_BRANDS_SHOWN = 50
+_REFERENCES_SHOWN = 24
+_MAX_NAME = 200
+
+KindFilter = Literal["", "photo", "logo"]
+StatusFilter = Literal["", "active", "disabled", "quarantined"]
+Cursor = Annotated[str | None, Query(max_length=200)]
+_KINDS: tuple[tuple[str, KindFilter], ...] = (("All kinds", ""), ("Photos", "photo"), ("Logos", "logo"))
+_STATUSES: tuple[tuple[str, StatusFilter], ...] = (
+    ("Any status", ""),
+    ("Active", "active"),
+    ("Disabled", "disabled"),
+    ("Quarantined", "quarantined"),
+)
+
+
+@router.get("/catalog")
+def show_catalog(
+    request: Request,
+    runtime: RuntimeOf,
+    visitor: Visiting,
+    brand: str = "",
+    kind: KindFilter = "",
+    status: StatusFilter = "",
+    cursor: Cursor = None,
+) -> Response:
+    """A brand's references, or for an operator who named no brand the brands."""
+    _check_role(visitor)
+    if visitor.brand is None and not brand:
+        return _brands_page(request, runtime, visitor, cursor=cursor)
+    shown = _brand_of(runtime, visitor, brand)
+    found = runtime.catalog.list(
+        shown.id, kind=kind or None, status=status or None, limit=_REFERENCES_SHOWN, cursor=cursor
+    )
+    selected = {"kind": kind, "status": status}
+    return render(
+        request,
+        "catalog.html",
+        visitor=visitor,
+        brand=shown,
+        references=found.items,
+        total=runtime.catalog.count(shown.id, kind=kind or None, status=status or None),
+        selected=selected,
+        filters=_filters(brand, selected),
+        cursor=cursor,
+        first_href=_href(brand, selected),
+        next_href=_href(brand, {**selected, "cursor": found.next_cursor}) if found.next_cursor else None,
+        max_bytes=runtime.settings.image_max_bytes,
+    )
+
+
+@router.post("/catalog/brands")
+def create_brand(
+    request: Request,
+    runtime: RuntimeOf,
+    visitor: Visiting,
+    name: Annotated[str, Form()] = "",
+    csrf: Annotated[str, Form()] = "",
+) -> Response:
+    """Make a brand and go to its empty catalogue."""
+    allow(visitor, csrf)
+    if visitor.principal.role != "operator":
+        raise Forbidden("Only an operator may create brands.")
+    name = name.strip()
+    if not name or len(name) > _MAX_NAME:
+        return _brands_page(request, runtime, visitor, problem=f"Give a name of 1 to {_MAX_NAME} characters.", name=name)
+    made = runtime.brands.create(name)
+    return RedirectResponse(f"/catalog?{urlencode({'brand': made.id})}", status_code=303)
+
+
+def _check_role(visitor: Visitor) -> None:
+    if visitor.principal.role not in CATALOG_ROLES:
+        raise Forbidden("The catalogue is for brands and operators; sign in with such a key to see it.")
+
+
+def _brand_of(runtime: Runtime, visitor: Visitor, brand_id: str) -> Brand:
+    if visitor.brand is None:
+        return runtime.brands.get(brand_id)
+    if brand_id not in ("", visitor.brand.id):
+        raise Missing
+    return visitor.brand
+
+
+def _brands_page(
+    request: Request,
+    runtime: Runtime,
+    visitor: Visitor,
+    *,
+    cursor: str | None = None,
+    problem: str = "",
+    name: str = "",
+) -> Response:
+    found = runtime.brands.list(_BRANDS_SHOWN, cursor)
+    return render(
+        request,
+        "brands.html",
+        status=422 if problem else 200,
+        visitor=visitor,
+        brands=found.items,
+        cursor=cursor,
+        next_cursor=found.next_cursor,
+        problem=problem,
+        name=name,
+    )
+
+
+def _filters(brand: str, selected: dict[str, str]) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+    """Title, query name, and label, value and link of each choice."""
+    groups = (("Kind", "kind", _KINDS), ("Status", "status", _STATUSES))
+    return [
+        (title, name, [(label, value, _href(brand, {**selected, name: value})) for label, value in choices])
+        for title, name, choices in groups
+    ]
+
+
+def _href(brand: str, query: dict[str, str]) -> str:
+    given = {"brand": brand, **query}
+    return f"/catalog?{urlencode({name: value for name, value in given.items() if value})}".removesuffix("?")

@@ -1,0 +1,64 @@
+"""Pictures for the pages: what an address holds, and thumbnails of references. Answers and refusals as the API's.
+
+A fetched picture passes the address guard and the decoder and leaves as a JPEG of the pixels that would be judged;
+the foreign bytes themselves never reach the browser.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from indexes.catalog import Reference
+from service.api.dependencies import RuntimeOf, require
+from service.errors import Missing
+from service.keys import Principal
+from vision.images import DecodeLimits, decode, encode_jpeg, thumbnail_jpeg
+
+router = APIRouter(include_in_schema=False)
+_THUMBNAIL_SIDE = 480
+_QUALITY = 95  # high enough that the picture shown is judged as the original would be
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+
+
+class PictureAddress(BaseModel):
+    """Where the picture lies."""
+
+    url: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+@router.post("/check/picture")
+def fetch_picture(
+    body: PictureAddress,
+    runtime: RuntimeOf,
+    principal: Annotated[Principal, Depends(require("ingest", "brand", "reviewer"))],  # noqa: ARG001  # who may ask
+) -> Response:
+    """The picture at `url` as a JPEG; `FetchFailed` or an image error as a problem document."""
+    settings = runtime.settings
+    limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
+    data = runtime.fetcher.fetch(body.url, max_bytes=settings.image_max_bytes)
+    picture = decode(data, limits=limits)
+    return _jpeg(encode_jpeg(picture.pixels, quality=_QUALITY), "no-store")
+
+
+@router.get("/catalog/thumbnails/{brand_id}/{reference_id}")
+def show_thumbnail(
+    brand_id: str,
+    reference_id: str,
+    runtime: RuntimeOf,
+    principal: Annotated[Principal, Depends(require("brand", "reviewer"))],
+) -> Response:
+    """A small JPEG of a reference. Its address names the picture's hash, so the browser may keep it."""
+    if not principal.may_see_brand(brand_id):
+        raise Missing
+    reference: Reference = runtime.catalog.get(reference_id)
+    if reference.brand_id != brand_id:
+        raise Missing
+    thumbnail = thumbnail_jpeg(runtime.blobs.get(reference.sha256), _THUMBNAIL_SIDE)
+    return _jpeg(thumbnail, "private, max-age=3600")
+
+
+def _jpeg(data: bytes, cache: str) -> Response:
+    return Response(data, media_type="image/jpeg", headers={**_HEADERS, "Cache-Control": cache})
