@@ -13,6 +13,7 @@ from service.keys import Keys
 from service.marketplaces import Marketplaces
 from service.metrics import Metrics
 from service.migrations import upgrade
+from service.sessions import Sessions
 from service.settings import Settings
 from vision.embedding import Embedder
 
@@ -27,6 +28,7 @@ class Runtime:
     database: Database
     keys: Keys
     marketplaces: Marketplaces
+    sessions: Sessions
 
     def __init__(self, settings: Settings, metrics: Metrics, closers: contextlib.ExitStack) -> None:
         self.settings = settings
@@ -61,6 +63,7 @@ class Runtime:
         stack.callback(self.database.close)
         upgrade(self.database)
         self.keys = Keys(self.database, operator_key=self.settings.operator_key)
+        self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
 

@@ -19,9 +19,7 @@ _MAX_ADDRESSES = 10_000
 class FailedSignIns:
     """At most `limit` failures per address within `window` seconds. Safe to call from several threads."""
 
-    def __init__(
-        self, *, limit: int = 10, window: float = 300.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, limit: int = 10, window: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._window = window
         self._clock = clock

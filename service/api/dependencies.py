@@ -1,6 +1,7 @@
 """What handlers ask for: the runtime, the principal, a page of a list.
 
-`require(*roles)` answers 401 without a valid key and 403 for a role that may never do this; an operator may always.
+`require(*roles)` answers 401 without a valid key or session and 403 for a role that may never do this; an operator
+may always.
 Whether this key may see this very thing is the handler's question, and its answer is 404.
 """
 
@@ -18,7 +19,9 @@ from service.errors import Forbidden, NotSignedIn
 from service.keys import Principal, Role
 from service.lifecycle import Lifecycle
 from service.runtime import Runtime
+from service.sessions import COOKIE, CSRF_HEADER
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = HTTPBearer(auto_error=False, description="A key from `POST /v1/keys`.")
 
 
@@ -43,10 +46,14 @@ def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     allowed = frozenset({*roles, "operator"})
 
     async def principal(
+        request: Request,
         runtime: RuntimeOf,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> Principal:
-        found = await _find(runtime, credentials)
+        token = request.cookies.get(COOKIE)
+        found = await (
+            _of_session(request, runtime, token) if token and credentials is None else _of_key(runtime, credentials)
+        )
         if found.role not in allowed:
             raise Forbidden(f"The role {found.role} may not do this; it takes {' or '.join(sorted(allowed))}.")
         return found
@@ -54,7 +61,16 @@ def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     return principal
 
 
-async def _find(runtime: Runtime, credentials: HTTPAuthorizationCredentials | None) -> Principal:
+async def _of_session(request: Request, runtime: Runtime, token: str) -> Principal:
+    session = await run_in_threadpool(runtime.sessions.find, token)
+    if session is None:
+        raise NotSignedIn("This session is over; sign in again.")
+    if request.method not in _SAFE and not session.allows(request.headers.get(CSRF_HEADER)):
+        raise Forbidden(f"A call with the session's cookie needs its token in the header {CSRF_HEADER}.")
+    return session.principal
+
+
+async def _of_key(runtime: Runtime, credentials: HTTPAuthorizationCredentials | None) -> Principal:
     if credentials is None:
         raise NotSignedIn("Send a key as `Authorization: Bearer <key>`.")
     found = await run_in_threadpool(runtime.keys.find, credentials.credentials)

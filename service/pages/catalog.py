@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import Form, Query, Request, Response
+from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse
 
 from indexes.brands import Brand
@@ -25,7 +26,6 @@ _MAX_NAME = 200
 
 KindFilter = Literal["", "photo", "logo"]
 StatusFilter = Literal["", "active", "disabled", "quarantined"]
-Cursor = Annotated[str | None, Query(max_length=200)]
 _KINDS: tuple[tuple[str, KindFilter], ...] = (("All kinds", ""), ("Photos", "photo"), ("Logos", "logo"))
 _STATUSES: tuple[tuple[str, StatusFilter], ...] = (
     ("Any status", ""),
@@ -35,37 +35,39 @@ _STATUSES: tuple[tuple[str, StatusFilter], ...] = (
 )
 
 
+class Shown(BaseModel):
+    """What of the catalogue to show: the query of its address."""
+
+    brand: str = ""
+    kind: KindFilter = ""
+    status: StatusFilter = ""
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+
+    def address(self, **changes: str | None) -> str:
+        """The address of the page with `changes`, from its beginning."""
+        query = {"brand": self.brand, "kind": self.kind, "status": self.status, **changes}
+        return f"/catalog?{urlencode({name: value for name, value in query.items() if value})}".removesuffix("?")
+
+
 @router.get("/catalog")
-def show_catalog(
-    request: Request,
-    runtime: RuntimeOf,
-    visitor: Visiting,
-    brand: str = "",
-    kind: KindFilter = "",
-    status: StatusFilter = "",
-    cursor: Cursor = None,
-) -> Response:
+def show_catalog(request: Request, runtime: RuntimeOf, visitor: Visiting, shown: Annotated[Shown, Query()]) -> Response:
     """A brand's references, or for an operator who named no brand the brands."""
     _check_role(visitor)
-    if visitor.brand is None and not brand:
-        return _brands_page(request, runtime, visitor, cursor=cursor)
-    shown = _brand_of(runtime, visitor, brand)
-    found = runtime.catalog.list(
-        shown.id, kind=kind or None, status=status or None, limit=_REFERENCES_SHOWN, cursor=cursor
-    )
-    selected = {"kind": kind, "status": status}
+    if visitor.brand is None and not shown.brand:
+        return _brands_page(request, runtime, visitor, cursor=shown.cursor)
+    brand = _brand_of(runtime, visitor, shown.brand)
+    kind, status = shown.kind or None, shown.status or None
+    found = runtime.catalog.list(brand.id, kind=kind, status=status, limit=_REFERENCES_SHOWN, cursor=shown.cursor)
     return render(
         request,
         "catalog.html",
         visitor=visitor,
-        brand=shown,
+        brand=brand,
         references=found.items,
-        total=runtime.catalog.count(shown.id, kind=kind or None, status=status or None),
-        selected=selected,
-        filters=_filters(brand, selected),
-        cursor=cursor,
-        first_href=_href(brand, selected),
-        next_href=_href(brand, {**selected, "cursor": found.next_cursor}) if found.next_cursor else None,
+        total=runtime.catalog.count(brand.id, kind=kind, status=status),
+        selected=shown,
+        filters=_filters(shown),
+        next_href=shown.address(cursor=found.next_cursor) if found.next_cursor else None,
         max_bytes=runtime.settings.image_max_bytes,
     )
 
@@ -84,7 +86,9 @@ def create_brand(
         raise Forbidden("Only an operator may create brands.")
     name = name.strip()
     if not name or len(name) > _MAX_NAME:
-        return _brands_page(request, runtime, visitor, problem=f"Give a name of 1 to {_MAX_NAME} characters.", name=name)
+        return _brands_page(
+            request, runtime, visitor, problem=f"Give a name of 1 to {_MAX_NAME} characters.", name=name
+        )
     made = runtime.brands.create(name)
     return RedirectResponse(f"/catalog?{urlencode({'brand': made.id})}", status_code=303)
 
@@ -125,15 +129,10 @@ def _brands_page(
     )
 
 
-def _filters(brand: str, selected: dict[str, str]) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+def _filters(shown: Shown) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
     """Title, query name, and label, value and link of each choice."""
     groups = (("Kind", "kind", _KINDS), ("Status", "status", _STATUSES))
     return [
-        (title, name, [(label, value, _href(brand, {**selected, name: value})) for label, value in choices])
+        (title, name, [(label, value, shown.address(**{name: value})) for label, value in choices])
         for title, name, choices in groups
     ]
-
-
-def _href(brand: str, query: dict[str, str]) -> str:
-    given = {"brand": brand, **query}
-    return f"/catalog?{urlencode({name: value for name, value in given.items() if value})}".removesuffix("?")

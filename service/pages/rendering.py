@@ -35,7 +35,7 @@ HEADERS = {
 }
 
 
-class SignInNeeded(Exception):  # noqa: N818  # says what is needed, as the errors of `service.errors` do
+class SignInNeeded(Exception):
     """Nobody is signed in; the page answers with the way to `/login`."""
 
 

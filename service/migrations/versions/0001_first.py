@@ -69,6 +69,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_marketplaces_slug")),
     )
     op.create_table(
+        "web_sessions",
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.String(length=40), nullable=False),
+        sa.Column("binding", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_web_sessions")),
+    )
+    op.create_index(op.f("ix_web_sessions_expires_at"), "web_sessions", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_web_sessions_key_id"), "web_sessions", ["key_id"], unique=False)
+    op.create_table(
         "catalog_references",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -127,6 +137,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_catalog_references_sha256"), table_name="catalog_references")
     op.drop_index("ix_catalog_references_brand_page", table_name="catalog_references")
     op.drop_table("catalog_references")
+    op.drop_index(op.f("ix_web_sessions_key_id"), table_name="web_sessions")
+    op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
+    op.drop_table("web_sessions")
     op.drop_table("marketplaces")
     op.drop_table("index_ops")
     op.drop_table("counters")
