@@ -8,6 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from indexes.blobs import BlobStore
+from indexes.brands import Brands
+from indexes.catalog import Catalog
 from indexes.database import Database
 from service.keys import Keys
 from service.marketplaces import Marketplaces
@@ -26,6 +29,9 @@ class Runtime:
     settings: Settings
     metrics: Metrics
     database: Database
+    blobs: BlobStore
+    brands: Brands
+    catalog: Catalog
     keys: Keys
     marketplaces: Marketplaces
     sessions: Sessions
@@ -62,6 +68,9 @@ class Runtime:
         self.database = Database(self.settings.sql_url)
         stack.callback(self.database.close)
         upgrade(self.database)
+        self.blobs = BlobStore(self.settings.pictures_url)
+        self.brands = Brands(self.database)
+        self.catalog = Catalog(self.database)
         self.keys = Keys(self.database, operator_key=self.settings.operator_key)
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)

@@ -52,6 +52,8 @@ class KeyPage(BaseModel):
 @router.post("", status_code=201, summary="Make a key")
 def make_key(body: NewKey, runtime: RuntimeOf) -> KeyMade:
     """Two live keys of one tenant may exist at once: make the new one, switch, delete the old one."""
+    if body.brand_id is not None:
+        runtime.brands.get(body.brand_id)
     marketplace = body.marketplace
     if body.role == "ingest":
         marketplace = runtime.marketplaces.get(marketplace or DEFAULT).slug
