@@ -14,7 +14,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, features
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
 
 from vision.embedding import Pixels
 from vision.errors import CorruptImage, EmptyImage, ImageError, ImageTooLarge, ImageTooSmall, UnsupportedImage
@@ -128,7 +128,7 @@ def _open(data: bytes) -> Image.Image:
     formats = (*_FORMATS, "AVIF") if features.check("avif") else _FORMATS
     try:
         return Image.open(io.BytesIO(data), formats=formats)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         if data.startswith(_SIGNATURES) or data[8:12] in (b"WEBP", b"avif"):
             raise CorruptImage("the picture's header is damaged or cut off; send it again") from error
         what = "SVG drawings are not read" if b"<svg" in data[:1024].lower() else "the file is not a picture we read"

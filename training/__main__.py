@@ -1,0 +1,5 @@
+"""`python -m training`: the same as `brandwarden-train`."""
+
+from training.cli import main
+
+main()
