@@ -1,0 +1,1 @@
+"""The commands of `brandwarden`, one module for each."""
