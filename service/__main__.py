@@ -1,0 +1,5 @@
+"""`python -m service` is `brandwarden`."""
+
+from service.cli import main
+
+main()
