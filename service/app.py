@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from service import problems
 from service.api import ROUTERS
+from service.bodies import BodyLimits
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.requests import RequestScope
@@ -46,5 +47,6 @@ def create_app(
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(RequestScope, lifecycle=lifecycle)
     return app

@@ -61,6 +61,18 @@ class BodyTooLarge(ServiceError):
     status, slug, title = 413, "too-large", "Too large"
 
 
+class RequestTimeout(ServiceError):
+    """The body stopped coming."""
+
+    status, slug, title = 408, "body-timeout", "Body came too slowly"
+
+
+class WrongMediaType(ServiceError):
+    """The body is of a type this call does not take."""
+
+    status, slug, title = 415, "media-type", "Wrong media type"
+
+
 class Invalid(ServiceError):
     """Well-formed but not valid; `errors` lists `{loc, msg}`."""
 

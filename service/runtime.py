@@ -12,12 +12,16 @@ from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
+from service.fetching import Fetcher
+from service.idempotency import Idempotency
+from service.jobs import Jobs
 from service.keys import Keys
 from service.marketplaces import Marketplaces
 from service.metrics import Metrics
 from service.migrations import upgrade
 from service.sessions import Sessions
 from service.settings import Settings
+from service.spool import Spool
 from vision.embedding import Embedder
 
 _LOG = logging.getLogger("brandwarden.runtime")
@@ -35,6 +39,10 @@ class Runtime:
     keys: Keys
     marketplaces: Marketplaces
     sessions: Sessions
+    idempotency: Idempotency
+    spool: Spool
+    fetcher: Fetcher
+    jobs: Jobs
 
     def __init__(self, settings: Settings, metrics: Metrics, closers: contextlib.ExitStack) -> None:
         self.settings = settings
@@ -52,6 +60,8 @@ class Runtime:
             runtime = cls(settings, metrics or Metrics(), stack)
             runtime._open_storage(stack)
             runtime._open_models(embedder)
+            runtime.jobs.open()
+            stack.callback(runtime.jobs.close)
             runtime._closers = stack.pop_all()
             return runtime
 
@@ -75,6 +85,12 @@ class Runtime:
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
+        self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
+        self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
+        stack.callback(self.spool.close)
+        self.fetcher = Fetcher(self.settings)
+        stack.callback(self.fetcher.close)
+        self.jobs = Jobs(self.database)
 
     def _open_models(self, embedder: Embedder | None) -> None:
         """Wired as the parts land."""

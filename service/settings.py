@@ -49,6 +49,8 @@ class Settings:
     catalog_max_bytes: int = 2 * GIB
     catalog_max_rows: int = 100_000
     batch_line_max_bytes: int = 32 * MIB
+    spool_max_bytes: int = 8 * GIB
+    """Disk that uploads under way may take together."""
     body_timeout: float = 30.0
     """Longest wait for the next bytes of a request body."""
 

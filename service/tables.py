@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
-from service import keys, marketplaces, sessions
+from service import idempotency, job_rows, keys, marketplaces, sessions
 
-OWNERS = (brands, references, embeddings, changes, keys, marketplaces, sessions)
+OWNERS = (brands, references, embeddings, changes, keys, marketplaces, sessions, idempotency, job_rows)
 """The modules, in the order their tables depend on one another."""
 
 __all__ = ["METADATA", "OWNERS"]
