@@ -61,5 +61,5 @@ def set_up_logs(log_format: str, *, stream: TextIO | None = None, level: int = l
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("httpx", "httpcore", "alembic", "botocore", "aiobotocore", "s3fs"):
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "botocore", "aiobotocore", "s3fs"):
         logging.getLogger(name).setLevel(logging.WARNING)
