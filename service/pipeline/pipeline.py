@@ -1,0 +1,205 @@
+"""The pipeline itself: its threads, its door, and how it ends.
+
+Stages: decode pool (`vision.images.decode`, `embedder.prepare`) → one batching embed thread → search and verify
+pool. A bad picture fails its own future only. A cancelled future is dropped before the next stage. A service that
+stops finishes what it let in within its time and refuses the rest aloud.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from indexes.search import SearchResult
+from service.errors import Overloaded
+from service.pipeline.admission import Admission
+from service.pipeline.batching import Batcher, Observer
+from service.pipeline.canary import canary_picture
+from service.pipeline.work import Checked, EmbeddedReference, Question, Task, Ticket
+from service.settings import Settings
+from vision.embedding import KINDS, Embedder, Kind, Pixels, QueryEmbedding, Regions
+from vision.images import DecodeLimits, decode
+
+
+class Search(Protocol):
+    """What the last stage asks: `indexes.search.Searcher`."""
+
+    def search(
+        self,
+        pixels: Pixels,
+        embedding: QueryEmbedding,
+        *,
+        kinds: tuple[Kind, ...],
+        brand_ids: frozenset[str] | None,
+        per_kind: int,
+    ) -> SearchResult:
+        """Verified and scored matches of one picture."""
+        ...
+
+
+class Pipeline:
+    """Pictures in, futures out. Thread-safe; `close` it."""
+
+    def __init__(self, settings: Settings, embedder: Embedder, searcher: Search, metrics: Observer) -> None:
+        self._settings, self._embedder, self._searcher, self._metrics = settings, embedder, searcher, metrics
+        self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
+        self._door = Admission(settings.queue_size)
+        self._lock = threading.Lock()
+        self._tickets: set[Ticket] = set()
+        self._decoding = 0
+        self._canary = canary_picture()
+        self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._search_pool = ThreadPoolExecutor(settings.verify_threads, thread_name_prefix="search")
+        self._batcher = Batcher(
+            embedder,
+            metrics,
+            size=settings.batch_size,
+            wait=settings.batch_wait,
+            upstream=lambda: self._decoding,
+            deliver=self._deliver,
+        )
+
+    @property
+    def inside(self) -> int:
+        """Pictures on their way."""
+        return self._door.inside
+
+    @property
+    def draining(self) -> bool:
+        """Whether the pipeline takes no more pictures."""
+        return self._door.draining
+
+    def check_room(self, count: int) -> None:
+        """Raise `Overloaded` when `count` pictures would be refused now; takes no place."""
+        self._door.check(count)
+
+    def query(
+        self,
+        data: bytes,
+        *,
+        kinds: tuple[Kind, ...] = KINDS,
+        brand_ids: frozenset[str] | None = None,
+        per_kind: int = 8,
+        patience: float = 0.0,
+    ) -> Future[Checked]:
+        """Check one picture; see `query_many`."""
+        return self.query_many([data], kinds=kinds, brand_ids=brand_ids, per_kind=per_kind, patience=patience)[0]
+
+    def query_many(
+        self,
+        pictures: Sequence[bytes],
+        *,
+        kinds: tuple[Kind, ...] = KINDS,
+        brand_ids: frozenset[str] | None = None,
+        per_kind: int = 8,
+        patience: float = 0.0,
+    ) -> list[Future[Checked]]:
+        """Check pictures that belong together: all are let in, or `Overloaded` after `patience` seconds.
+
+        Each future ends with `Checked`, a `vision.errors.ImageError` of that picture, or `Overloaded` when the
+        service stopped first.
+        """
+        question = Question(kinds, brand_ids, per_kind)
+        self._door.admit(len(pictures), patience=patience)
+        return [self._start("query", data, question) for data in pictures]
+
+    def reference(self, data: bytes, kind: Kind, *, patience: float = 0.0) -> Future[EmbeddedReference]:
+        """Embed one reference picture of `kind`; waits at most `patience` seconds for room, then `Overloaded`."""
+        self._door.admit(1, patience=patience)
+        return self._start(kind, data, None)
+
+    def canary(self, timeout: float) -> float:
+        """Send a picture the whole way, past the door, and return the seconds it took; `Overloaded` says why not."""
+        if self.draining:
+            raise Overloaded("The service is shutting down.")
+        started = time.perf_counter()
+        future: Future[Checked] = self._start("query", self._canary, Question(KINDS, None, 1), counted=False)
+        try:
+            future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise Overloaded(f"A canary picture took longer than {timeout:g} s through the pipeline.") from None
+        return time.perf_counter() - started
+
+    def close(self, drain: float | None = None) -> None:
+        """Take no more, finish what is inside within `drain` seconds (default: the setting), refuse the rest."""
+        self._door.close()
+        if not self._door.wait_empty(self._settings.drain_timeout if drain is None else drain):
+            with self._lock:
+                left = list(self._tickets)
+            for ticket in left:
+                ticket.fail(Overloaded("The service stopped before this picture was done; send it again."))
+        self._decode_pool.shutdown(wait=True, cancel_futures=True)
+        self._batcher.close()
+        self._search_pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, task: Task, data: bytes, question: Question | None, *, counted: bool = True) -> Future[Any]:
+        ticket = Ticket(task, data, question, counted, self._end)
+        with self._lock:
+            self._tickets.add(ticket)
+            self._decoding += 1
+        self._run(self._decode_pool, self._decode, ticket)
+        return ticket.future
+
+    def _run(self, pool: ThreadPoolExecutor, stage: Callable[[Ticket], None], ticket: Ticket) -> None:
+        try:
+            pool.submit(stage, ticket)
+        except RuntimeError:  # the pool is shut down: the drain time is over
+            ticket.fail(Overloaded("The service stopped before this picture was done; send it again."))
+
+    def _decode(self, ticket: Ticket) -> None:
+        try:
+            if ticket.dropped():
+                return
+            started = time.perf_counter()
+            ticket.picture = decode(ticket.data, limits=self._limits)
+            ticket.data = b""
+            if ticket.task != "logo":
+                ticket.prepared = self._embedder.prepare(ticket.pixels)
+            self._metrics.observe_tier("decode", time.perf_counter() - started)
+            self._batcher.put(ticket)
+        except Exception as error:  # noqa: BLE001 - whatever a picture provokes is that picture's answer
+            ticket.fail(error)
+        finally:
+            with self._lock:
+                self._decoding -= 1
+
+    def _deliver(self, ticket: Ticket) -> None:
+        if ticket.task == "query":
+            self._run(self._search_pool, self._search, ticket)
+        elif ticket.picture is not None and isinstance(ticket.embedded, Regions):
+            ticket.succeed(EmbeddedReference(ticket.picture, ticket.embedded, self._embedder.space))
+
+    def _search(self, ticket: Ticket) -> None:
+        if ticket.dropped():
+            return
+        try:
+            ticket.succeed(self._answer(ticket))
+        except Exception as error:  # noqa: BLE001 - whatever a picture provokes is that picture's answer
+            ticket.fail(error)
+
+    def _answer(self, ticket: Ticket) -> Checked:
+        picture, embedding, question = ticket.picture, ticket.embedded, ticket.question
+        if picture is None or question is None or not isinstance(embedding, QueryEmbedding):
+            raise RuntimeError("a ticket reached the search stage unfinished")
+        result = self._searcher.search(
+            picture.pixels,
+            embedding,
+            kinds=question.kinds,
+            brand_ids=question.brand_ids,
+            per_kind=question.per_kind,
+        )
+        for tier, seconds in result.seconds.items():
+            self._metrics.observe_tier(tier, seconds)
+        return Checked(picture, result, embedding, self._embedder.space)
+
+    def _end(self, ticket: Ticket) -> None:
+        with self._lock:
+            if ticket not in self._tickets:
+                return
+            self._tickets.discard(ticket)
+        if ticket.counted:
+            self._door.leave()

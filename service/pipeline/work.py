@@ -1,0 +1,86 @@
+"""The values that pass through the pipeline: what a caller gets, and the ticket a picture travels with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from indexes.search import SearchResult
+from vision.embedding import Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
+from vision.images import Picture
+
+Task: TypeAlias = Literal["query", "photo", "logo"]
+"""What the backbone is asked for: a picture being checked, a reference photo or a reference logo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A picture that was checked: its pixels and size, what was found, and the vectors it asked with."""
+
+    picture: Picture
+    result: SearchResult
+    embedding: QueryEmbedding
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedReference:
+    """A reference picture with its vectors, ready for the catalogue."""
+
+    picture: Picture
+    regions: Regions
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to search for: the kinds, and the brands to stay within (None: all)."""
+
+    kinds: tuple[Kind, ...]
+    brand_ids: frozenset[str] | None
+    per_kind: int
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One picture on its way. It ends exactly once: with a result, an error, or dropped because nobody waits."""
+
+    task: Task
+    data: bytes
+    question: Question | None
+    counted: bool
+    """Whether the ticket holds a place at the door (the canary does not)."""
+    on_end: Callable[[Ticket], None]
+    future: Future[Any] = field(default_factory=Future)
+    picture: Picture | None = None
+    prepared: Prepared | None = None
+    embedded: QueryEmbedding | Regions | None = None
+
+    @property
+    def pixels(self) -> Pixels:
+        """The decoded pixels; only after the decode stage."""
+        if self.picture is None:
+            raise RuntimeError("the picture is not decoded yet")
+        return self.picture.pixels
+
+    def dropped(self) -> bool:
+        """True, and the ticket has ended, when whoever asked has gone."""
+        if self.future.cancelled():
+            self.on_end(self)
+            return True
+        return self.future.done()
+
+    def succeed(self, result: object) -> None:
+        """End with a result."""
+        self.on_end(self)  # first, so that a caller who sees the answer also finds the place free
+        with contextlib.suppress(InvalidStateError):  # cancelled or refused while the last stage ran
+            self.future.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error."""
+        self.on_end(self)
+        with contextlib.suppress(InvalidStateError):  # cancelled or refused while a stage ran
+            self.future.set_exception(error)
