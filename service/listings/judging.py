@@ -1,0 +1,133 @@
+"""From what was found in each picture to one result for the listing: best matches, decision, rows to store.
+
+Place in the flow: after the pipeline, before the store. Pure: touches no database, no network and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from indexes.search import Match
+from service.decisions import Decision, Thresholds, strongest, suppression
+from service.errors import Invalid, Overloaded, ServiceError
+from service.listings.values import ListingInput
+from service.pipeline import Checked
+from service.problems import describe
+from vision.embedding import Regions
+from vision.errors import ImageError
+
+Outcome: TypeAlias = Checked | BaseException
+"""What became of one picture."""
+Row: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The result of a listing as rows for the store."""
+
+    decision: Decision
+    listing: Row
+    images: tuple[Row, ...]
+    matches: tuple[Row, ...]
+
+
+def refuse_hopeless(outcomes: Sequence[Outcome]) -> None:
+    """Raise when the listing cannot be judged: the service stopped or broke, or not one picture could be read."""
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for error in errors:
+        if isinstance(error, Overloaded) or not isinstance(error, ImageError | ServiceError):
+            raise error
+    if len(errors) == len(outcomes):
+        told = [{"loc": ["images", index], "msg": str(error)} for index, error in enumerate(errors)]
+        problems = [
+            {"index": index, "status": "error", "problem": describe(error).document()}
+            for index, error in enumerate(errors)
+        ]
+        raise Invalid("Not one picture of this listing could be read; mend them and send it again.",
+                      errors=told, images=problems)
+
+
+def judge(listing: ListingInput, outcomes: Sequence[Outcome], thresholds: Thresholds) -> Judgement:
+    """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read."""
+    found = best_matches(
+        (index, match)
+        for index, outcome in enumerate(outcomes)
+        if isinstance(outcome, Checked)
+        for match in outcome.result.matches
+    )
+    matches = [_match_row(index, match) for index, match in found]
+    decision = strongest(thresholds.decide(row["confidence"]) for row in matches if row["suppressed_by"] is None)
+    checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
+    made_by = {
+        "space": checked[0].space.id,
+        "index_generation": min(outcome.result.generation for outcome in checked),
+    }
+    images = [_image_row(index, outcome, kept=decision != "clear") for index, outcome in enumerate(outcomes)]
+    row = {**_listing_row(listing), **made_by, "decision": decision}
+    return Judgement(decision, row, tuple(images), tuple(matches))
+
+
+def best_matches(found: Iterable[tuple[int, Match]]) -> list[tuple[int, Match]]:
+    """Each (brand, kind, reference) once, with the picture that shows it best, by falling confidence."""
+    best: dict[tuple[str, str, str], tuple[int, Match]] = {}
+    for index, match in found:
+        key = (match.brand.id, match.kind, match.reference.id)
+        if key not in best or match.score > best[key][1].score:
+            best[key] = (index, match)
+    return sorted(best.values(), key=lambda entry: (-entry[1].confidence, -entry[1].score))
+
+
+def _listing_row(listing: ListingInput) -> Row:
+    same = ("listing_id", "marketplace", "seller_id", "title", "url", "gtin", "category", "listed_at")
+    price = listing.price
+    return {
+        **{name: getattr(listing, name) for name in same},
+        "territories": list(listing.territories),
+        "price_amount": price.amount if price else None,
+        "price_currency": price.currency if price else None,
+    }
+
+
+def _match_row(index: int, match: Match) -> Row:
+    return {
+        "image_index": index,
+        "kind": match.kind,
+        "brand_id": match.brand.id,
+        "reference_id": match.reference.id,
+        "external_id": match.reference.external_id,
+        "confidence": match.confidence,
+        "score": match.score,
+        "box": match.box.as_list(6),
+        "reference_box": match.reference_box.as_list(6),
+        "reasons": list(match.reasons),
+        "suppressed_by": suppression(match.brand),
+    }
+
+
+def _image_row(index: int, outcome: Outcome, *, kept: bool) -> Row:
+    empty = dict.fromkeys(("width", "height", "sha256", "photo_vectors", "logo_vectors", "regions", "problem"))
+    row = {**empty, "position": index, "kept": False}
+    if isinstance(outcome, BaseException):
+        return row | {"problem": describe(outcome).document()}
+    picture, asked = outcome.picture, outcome.embedding
+    return row | {
+        "kept": kept,
+        "width": picture.width,
+        "height": picture.height,
+        "sha256": picture.sha256,
+        "photo_vectors": _packed(asked.photo),
+        "logo_vectors": _packed(asked.logo),
+        "regions": {"photo": _boxes(asked.photo), "logo": _boxes(asked.logo)},
+    }
+
+
+def _packed(regions: Regions) -> bytes:
+    return regions.vectors.astype(np.float16).tobytes()
+
+
+def _boxes(regions: Regions) -> list[list[float]]:
+    return [box.as_list() for box in regions.boxes]

@@ -1,0 +1,162 @@
+"""Judging listings from end to end, and everything that is asked about them afterwards.
+
+Place in the flow: called by the HTTP interface, the command line and the demo. A listing goes through three steps –
+`collect` its pictures, `check` them in the pipeline, `conclude` – so that an asynchronous caller can wait for the
+futures between them without a thread; `judge` is the three in a row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from indexes.database import utc_now
+from indexes.paging import Page
+from service.decisions import DEFAULT_THRESHOLDS, Thresholds
+from service.errors import BodyTooLarge
+from service.listings.judging import Outcome, judge, refuse_hopeless
+from service.listings.store import ListingStore
+from service.listings.values import BrandMatch, ImageSource, ListingInput, ListingResult
+from service.pictures import PictureKeeper
+from service.pipeline import Checked, Pipeline
+from service.settings import Settings
+
+Source: TypeAlias = bytes | BaseException
+_FETCH_THREADS = 16
+
+
+class Fetches(Protocol):
+    """What gets a picture from its URL: `service.fetching.Fetcher`."""
+
+    def fetch(self, url: str, *, max_bytes: int) -> bytes:
+        """The bytes at `url`; `FetchFailed`, or `ImageTooLarge` beyond `max_bytes`."""
+        ...
+
+
+class Calibrated(Protocol):
+    """Where the version of the calibration in force is read."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+
+class Listings:
+    """Judges listings and keeps the results. Thread-safe; `close` it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ListingStore,
+        pipeline: Pipeline,
+        pictures: PictureKeeper,
+        fetcher: Fetches,
+        calibration: Calibrated,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    ) -> None:
+        self._settings, self._store, self._pipeline = settings, store, pipeline
+        self._pictures, self._fetcher = pictures, fetcher
+        self._calibration, self._thresholds = calibration, thresholds
+        self._fetching = ThreadPoolExecutor(_FETCH_THREADS, thread_name_prefix="fetch")
+
+    def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
+        """Judge, store and answer; waits at most `patience` seconds for room in the pipeline.
+
+        Raises `Overloaded`, `BodyTooLarge`, or `Invalid` when not one picture could be read.
+        """
+        started = time.perf_counter()
+        sources = [outcome_of(future) for future in self.collect(listing)]
+        outcomes = [outcome_of(future) for future in self.check(sources, patience=patience)]
+        return self.conclude(listing, sources, outcomes, time.perf_counter() - started)
+
+    def collect(self, listing: ListingInput) -> list[Future[bytes]]:
+        """Get the bytes of every picture; URLs are fetched side by side. `Overloaded` before anything is fetched."""
+        self._pipeline.check_room(len(listing.images))
+        return [self._get(source) for source in listing.images]
+
+    def check(self, sources: Sequence[Source], *, patience: float = 0.0) -> list[Future[Checked]]:
+        """Send what was collected through the pipeline, all together; a source that failed stays failed."""
+        readable = [source for source in sources if isinstance(source, bytes)]
+        if sum(map(len, readable)) > self._settings.listing_max_bytes:
+            limit = self._settings.listing_max_bytes // (1 << 20)
+            raise BodyTooLarge(f"The pictures of one listing may have {limit} MiB together; send fewer or smaller ones.")
+        sent = iter(self._pipeline.query_many(readable, patience=patience) if readable else [])
+        return [next(sent) if isinstance(source, bytes) else _failed(source) for source in sources]
+
+    def conclude(
+        self, listing: ListingInput, sources: Sequence[Source], outcomes: Sequence[Outcome], seconds: float
+    ) -> ListingResult:
+        """Decide and store; returned once it is on disk. Pictures that are no longer needed are removed after it."""
+        refuse_hopeless(outcomes)
+        judgement = judge(listing, outcomes, self._thresholds)
+        before = self._store.pictures(listing.marketplace, listing.listing_id)
+        kept = {
+            row["sha256"]: source
+            for row, source in zip(judgement.images, sources, strict=True)
+            if row["kept"] and isinstance(source, bytes)
+        }
+        row = {
+            **judgement.listing,
+            "calibration": self._calibration.version,
+            "elapsed_ms": round(seconds * 1000),
+            "judged_at": utc_now(),
+        }
+        with self._pictures.keep(kept):
+            result = self._store.save(row, judgement.images, judgement.matches)
+        self._pictures.release(before - kept.keys())
+        return result
+
+    def get(self, marketplace: str, listing_id: str) -> ListingResult:
+        """The last result; `NotFound`."""
+        return self._store.get(marketplace, listing_id)
+
+    def list(
+        self,
+        *,
+        marketplace: str | None = None,
+        decision: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[ListingResult]:
+        """Results in the order they were judged."""
+        return self._store.list(marketplace=marketplace, decision=decision, since=since, limit=limit, cursor=cursor)
+
+    def matches_of_brand(self, brand_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[BrandMatch]:
+        """What was found for a brand, newest first."""
+        return self._store.matches_of_brand(brand_id, limit=limit, cursor=cursor)
+
+    def delete(self, marketplace: str, listing_id: str) -> None:
+        """Erase a listing: rows, vectors, matches, and pictures that nothing else needs; `NotFound`."""
+        pictures = self._store.pictures(marketplace, listing_id)
+        self._store.delete(marketplace, listing_id)
+        self._pictures.release(pictures)
+
+    def close(self) -> None:
+        """Stop fetching."""
+        self._fetching.shutdown(wait=True, cancel_futures=True)
+
+    def _get(self, source: ImageSource) -> Future[bytes]:
+        if source.url is not None:
+            return self._fetching.submit(self._fetcher.fetch, source.url, max_bytes=self._settings.image_max_bytes)
+        if source.error is not None:
+            return _failed(source.error)
+        ready: Future[bytes] = Future()
+        ready.set_result(source.data or b"")
+        return ready
+
+
+def outcome_of(future: Future[Checked] | Future[bytes]) -> object:
+    """Wait for `future`: its result, or the exception it ended with."""
+    error = future.exception()
+    return future.result() if error is None else error
+
+
+def _failed(error: BaseException) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future

@@ -1,0 +1,140 @@
+"""Listings in SQL: written in one transaction each, read back whole, erased whole.
+
+Place in the flow: after judging. Judging the same listing again replaces its rows; a match that is found again keeps
+its id, and the evidence version counts up. Does not touch the pictures themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexes.database import Database
+from indexes.errors import NotFound
+from indexes.ids import new_id
+from indexes.paging import Page, decode_cursor, encode_cursor
+from service.listings.reading import brand_match, brand_matches, images_of, matches_of, result
+from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
+from service.listings.values import BrandMatch, ListingResult
+
+_REVISION = sa.text(
+    "INSERT INTO counters (name, value) VALUES ('listings', 1) "
+    "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
+)
+Row = dict[str, Any]
+
+
+class ListingStore:
+    """The tables `listings`, `listing_images` and `listing_matches`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row]) -> ListingResult:
+        """Write the result of one listing, replacing the one before; acknowledged when this returns."""
+        with self._database.write() as connection:
+            pk = _upsert(connection, listing)
+            known = _match_ids(connection, pk)
+            connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
+            connection.execute(sa.delete(LISTING_MATCHES).where(LISTING_MATCHES.c.listing_pk == pk))
+            if images:
+                connection.execute(sa.insert(LISTING_IMAGES), [{**row, "listing_pk": pk} for row in images])
+            for row in matches:
+                match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
+                connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
+            return _read(connection, [pk])[0]
+
+    def pictures(self, marketplace: str, listing_id: str) -> frozenset[str]:
+        """SHA-256 of the pictures kept for a listing; empty when there is no such listing."""
+        query = (
+            sa.select(LISTING_IMAGES.c.sha256)
+            .join(LISTINGS, LISTINGS.c.pk == LISTING_IMAGES.c.listing_pk)
+            .where(_named(marketplace, listing_id), LISTING_IMAGES.c.kept)
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(query))
+
+    def get(self, marketplace: str, listing_id: str) -> ListingResult:
+        """The last result; `NotFound`."""
+        with self._database.read() as connection:
+            pk = connection.scalar(sa.select(LISTINGS.c.pk).where(_named(marketplace, listing_id)))
+            if pk is None:
+                raise NotFound("There is no such listing.")
+            return _read(connection, [pk])[0]
+
+    def list(
+        self,
+        *,
+        marketplace: str | None = None,
+        decision: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[ListingResult]:
+        """Results in the order they were judged; one judged again comes again, so that polling misses nothing."""
+        query = sa.select(LISTINGS.c.pk, LISTINGS.c.revision).order_by(LISTINGS.c.revision).limit(limit + 1)
+        if marketplace is not None:
+            query = query.where(LISTINGS.c.marketplace == marketplace)
+        if decision is not None:
+            query = query.where(LISTINGS.c.decision == decision)
+        if since is not None:
+            query = query.where(LISTINGS.c.judged_at >= since)
+        if cursor is not None:
+            query = query.where(LISTINGS.c.revision > decode_cursor(cursor))
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+            items = _read(connection, [row.pk for row in rows[:limit]])
+        return Page(items, encode_cursor(rows[limit - 1].revision) if len(rows) > limit else None)
+
+    def matches_of_brand(self, brand_id: str, *, limit: int = 50, cursor: str | None = None) -> Page[BrandMatch]:
+        """What was found for a brand, newest first."""
+        with self._database.read() as connection:
+            found = [brand_match(row) for row in connection.execute(brand_matches(brand_id, limit + 1, cursor))]
+        return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
+
+    def delete(self, marketplace: str, listing_id: str) -> None:
+        """Erase a listing with its images, vectors and matches; `NotFound`."""
+        with self._database.write() as connection:
+            gone = connection.execute(sa.delete(LISTINGS).where(_named(marketplace, listing_id)))
+        if gone.rowcount == 0:
+            raise NotFound("There is no such listing.")
+
+    def expired(self, *, clean_before: datetime, flagged_before: datetime, limit: int) -> list[tuple[str, str]]:
+        """At most `limit` listings `(marketplace, listing_id)` whose time is over."""
+        clean = sa.and_(LISTINGS.c.decision == "clear", LISTINGS.c.judged_at < clean_before)
+        query = sa.select(LISTINGS.c.marketplace, LISTINGS.c.listing_id)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                query.where(sa.or_(clean, LISTINGS.c.judged_at < flagged_before)).order_by(LISTINGS.c.pk).limit(limit)
+            )
+            return [(row.marketplace, row.listing_id) for row in rows]
+
+
+def _named(marketplace: str, listing_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(LISTINGS.c.marketplace == marketplace, LISTINGS.c.listing_id == listing_id)
+
+
+def _upsert(connection: sa.Connection, listing: Row) -> int:
+    listing = {**listing, "revision": connection.scalar(_REVISION)}  # its row stays locked until the commit
+    changed = {**listing, "evidence_version": LISTINGS.c.evidence_version + 1}
+    again = sa.update(LISTINGS).where(_named(listing["marketplace"], listing["listing_id"])).values(**changed)
+    pk = connection.scalar(again.returning(LISTINGS.c.pk))
+    if pk is None:
+        first = sa.insert(LISTINGS).values(**listing, evidence_version=1)
+        pk = connection.scalar(first.returning(LISTINGS.c.pk))
+    return int(pk or 0)
+
+
+def _match_ids(connection: sa.Connection, pk: int) -> dict[tuple[str, str], str]:
+    columns = (LISTING_MATCHES.c.kind, LISTING_MATCHES.c.reference_id, LISTING_MATCHES.c.id)
+    rows = connection.execute(sa.select(*columns).where(LISTING_MATCHES.c.listing_pk == pk))
+    return {(row.kind, row.reference_id): row.id for row in rows}
+
+
+def _read(connection: sa.Connection, pks: Sequence[int]) -> list[ListingResult]:
+    rows = {row.pk: row for row in connection.execute(sa.select(LISTINGS).where(LISTINGS.c.pk.in_(pks)))}
+    images, matches = images_of(connection, pks), matches_of(connection, pks)
+    return [result(rows[pk], images.get(pk, []), matches.get(pk, [])) for pk in pks]
