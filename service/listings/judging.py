@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-
 from indexes.search import Match
+
 from service.decisions import Decision, Thresholds, strongest, suppression
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput
@@ -47,8 +47,9 @@ def refuse_hopeless(outcomes: Sequence[Outcome]) -> None:
             {"index": index, "status": "error", "problem": describe(error).document()}
             for index, error in enumerate(errors)
         ]
-        raise Invalid("Not one picture of this listing could be read; mend them and send it again.",
-                      errors=told, images=problems)
+        raise Invalid(
+            "Not one picture of this listing could be read; mend them and send it again.", errors=told, images=problems
+        )
 
 
 def judge(listing: ListingInput, outcomes: Sequence[Outcome], thresholds: Thresholds) -> Judgement:

@@ -1,7 +1,7 @@
 """Judging listings from end to end, and everything that is asked about them afterwards.
 
-Place in the flow: called by the HTTP interface, the command line and the demo. A listing goes through three steps –
-`collect` its pictures, `check` them in the pipeline, `conclude` – so that an asynchronous caller can wait for the
+Place in the flow: called by the HTTP interface, the command line and the demo. A listing goes through three steps,
+`collect` its pictures, `check` them in the pipeline and `conclude`, so that an asynchronous caller can wait for the
 futures between them without a thread; `judge` is the three in a row.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from indexes.database import utc_now
 from indexes.paging import Page
@@ -51,6 +51,7 @@ class Listings:
     def __init__(
         self,
         settings: Settings,
+        *,
         store: ListingStore,
         pipeline: Pipeline,
         pictures: PictureKeeper,
@@ -83,7 +84,7 @@ class Listings:
         readable = [source for source in sources if isinstance(source, bytes)]
         if sum(map(len, readable)) > self._settings.listing_max_bytes:
             limit = self._settings.listing_max_bytes // (1 << 20)
-            raise BodyTooLarge(f"The pictures of one listing may have {limit} MiB together; send fewer or smaller ones.")
+            raise BodyTooLarge(f"The pictures of a listing may have {limit} MiB together; send fewer or smaller ones.")
         sent = iter(self._pipeline.query_many(readable, patience=patience) if readable else [])
         return [next(sent) if isinstance(source, bytes) else _failed(source) for source in sources]
 
@@ -93,7 +94,6 @@ class Listings:
         """Decide and store; returned once it is on disk. Pictures that are no longer needed are removed after it."""
         refuse_hopeless(outcomes)
         judgement = judge(listing, outcomes, self._thresholds)
-        before = self._store.pictures(listing.marketplace, listing.listing_id)
         kept = {
             row["sha256"]: source
             for row, source in zip(judgement.images, sources, strict=True)
@@ -106,9 +106,9 @@ class Listings:
             "judged_at": utc_now(),
         }
         with self._pictures.keep(kept):
-            result = self._store.save(row, judgement.images, judgement.matches)
-        self._pictures.release(before - kept.keys())
-        return result
+            saved = self._store.save(row, judgement.images, judgement.matches)
+        self._pictures.release(saved.dropped - kept.keys())
+        return saved.result
 
     def get(self, marketplace: str, listing_id: str) -> ListingResult:
         """The last result; `NotFound`."""
@@ -130,11 +130,12 @@ class Listings:
         """What was found for a brand, newest first."""
         return self._store.matches_of_brand(brand_id, limit=limit, cursor=cursor)
 
-    def delete(self, marketplace: str, listing_id: str) -> None:
-        """Erase a listing: rows, vectors, matches, and pictures that nothing else needs; `NotFound`."""
-        pictures = self._store.pictures(marketplace, listing_id)
-        self._store.delete(marketplace, listing_id)
-        self._pictures.release(pictures)
+    def delete(self, marketplace: str, listing_id: str, *, judged_at: datetime | None = None) -> None:
+        """Erase a listing: rows, vectors, matches, and pictures that nothing else needs; `NotFound`.
+
+        With `judged_at` only when it was not judged again since.
+        """
+        self._pictures.release(self._store.delete(marketplace, listing_id, judged_at=judged_at))
 
     def close(self) -> None:
         """Stop fetching."""

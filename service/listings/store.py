@@ -7,6 +7,7 @@ its id, and the evidence version counts up. Does not touch the pictures themselv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,17 +28,25 @@ _REVISION = sa.text(
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written, and the pictures (SHA-256) that the result before it kept."""
+
+    result: ListingResult
+    dropped: frozenset[str]
+
+
 class ListingStore:
     """The tables `listings`, `listing_images` and `listing_matches`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row]) -> ListingResult:
+    def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row]) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns."""
         with self._database.write() as connection:
             pk = _upsert(connection, listing)
-            known = _match_ids(connection, pk)
+            known, dropped = _match_ids(connection, pk), _pictures(connection, pk)
             connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
             connection.execute(sa.delete(LISTING_MATCHES).where(LISTING_MATCHES.c.listing_pk == pk))
             if images:
@@ -45,17 +54,7 @@ class ListingStore:
             for row in matches:
                 match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
                 connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
-            return _read(connection, [pk])[0]
-
-    def pictures(self, marketplace: str, listing_id: str) -> frozenset[str]:
-        """SHA-256 of the pictures kept for a listing; empty when there is no such listing."""
-        query = (
-            sa.select(LISTING_IMAGES.c.sha256)
-            .join(LISTINGS, LISTINGS.c.pk == LISTING_IMAGES.c.listing_pk)
-            .where(_named(marketplace, listing_id), LISTING_IMAGES.c.kept)
-        )
-        with self._database.read() as connection:
-            return frozenset(connection.scalars(query))
+            return Saved(_read(connection, [pk])[0], dropped)
 
     def get(self, marketplace: str, listing_id: str) -> ListingResult:
         """The last result; `NotFound`."""
@@ -95,22 +94,32 @@ class ListingStore:
             found = [brand_match(row) for row in connection.execute(brand_matches(brand_id, limit + 1, cursor))]
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
 
-    def delete(self, marketplace: str, listing_id: str) -> None:
-        """Erase a listing with its images, vectors and matches; `NotFound`."""
-        with self._database.write() as connection:
-            gone = connection.execute(sa.delete(LISTINGS).where(_named(marketplace, listing_id)))
-        if gone.rowcount == 0:
-            raise NotFound("There is no such listing.")
+    def delete(self, marketplace: str, listing_id: str, *, judged_at: datetime | None = None) -> frozenset[str]:
+        """Erase a listing with its images, vectors and matches; `NotFound`. Returns the pictures it kept.
 
-    def expired(self, *, clean_before: datetime, flagged_before: datetime, limit: int) -> list[tuple[str, str]]:
-        """At most `limit` listings `(marketplace, listing_id)` whose time is over."""
+        With `judged_at` only when that is when it was last judged.
+        """
+        query = sa.select(LISTINGS.c.pk).where(_named(marketplace, listing_id))
+        if judged_at is not None:
+            query = query.where(LISTINGS.c.judged_at == judged_at)
+        with self._database.write() as connection:
+            pk = connection.scalar(query.with_for_update())
+            if pk is None:
+                raise NotFound("There is no such listing.")
+            pictures = _pictures(connection, pk)
+            connection.execute(sa.delete(LISTINGS).where(LISTINGS.c.pk == pk))
+        return pictures
+
+    def expired(
+        self, *, clean_before: datetime, flagged_before: datetime, limit: int
+    ) -> list[tuple[str, str, datetime]]:
+        """At most `limit` listings `(marketplace, listing_id, judged_at)` whose time is over."""
         clean = sa.and_(LISTINGS.c.decision == "clear", LISTINGS.c.judged_at < clean_before)
-        query = sa.select(LISTINGS.c.marketplace, LISTINGS.c.listing_id)
+        query = sa.select(LISTINGS.c.marketplace, LISTINGS.c.listing_id, LISTINGS.c.judged_at)
+        query = query.where(sa.or_(clean, LISTINGS.c.judged_at < flagged_before))
         with self._database.read() as connection:
-            rows = connection.execute(
-                query.where(sa.or_(clean, LISTINGS.c.judged_at < flagged_before)).order_by(LISTINGS.c.pk).limit(limit)
-            )
-            return [(row.marketplace, row.listing_id) for row in rows]
+            rows = connection.execute(query.order_by(LISTINGS.c.pk).limit(limit))
+            return [(row.marketplace, row.listing_id, row.judged_at) for row in rows]
 
 
 def _named(marketplace: str, listing_id: str) -> sa.ColumnElement[bool]:
@@ -132,6 +141,11 @@ def _match_ids(connection: sa.Connection, pk: int) -> dict[tuple[str, str], str]
     columns = (LISTING_MATCHES.c.kind, LISTING_MATCHES.c.reference_id, LISTING_MATCHES.c.id)
     rows = connection.execute(sa.select(*columns).where(LISTING_MATCHES.c.listing_pk == pk))
     return {(row.kind, row.reference_id): row.id for row in rows}
+
+
+def _pictures(connection: sa.Connection, pk: int) -> frozenset[str]:
+    of_listing = sa.and_(LISTING_IMAGES.c.listing_pk == pk, LISTING_IMAGES.c.kept)
+    return frozenset(connection.scalars(sa.select(LISTING_IMAGES.c.sha256).where(of_listing)))
 
 
 def _read(connection: sa.Connection, pks: Sequence[int]) -> list[ListingResult]:

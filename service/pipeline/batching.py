@@ -10,18 +10,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+from service.metrics import Metrics
 from service.pipeline.work import Task, Ticket
 from vision.embedding import Embedder, Prepared, QueryEmbedding, Regions
-
-
-class Observer(Protocol):
-    """Where the time of each tier is reported."""
-
-    def observe_tier(self, tier: str, seconds: float) -> None:
-        """One picture spent `seconds` in `tier`."""
-        ...
 
 
 class Batcher:
@@ -34,7 +26,7 @@ class Batcher:
     def __init__(
         self,
         embedder: Embedder,
-        metrics: Observer,
+        metrics: Metrics,
         *,
         size: int,
         wait: float,
@@ -84,6 +76,7 @@ class Batcher:
 
     def _embed(self, task: Task, tickets: Sequence[Ticket]) -> None:
         started = time.perf_counter()
+        self._metrics.batch_pictures.observe(len(tickets))
         try:
             results = self._forward(task, tickets)
         except Exception as error:  # noqa: BLE001 - an engine may raise anything; each picture answers for itself

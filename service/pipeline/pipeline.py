@@ -14,9 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from indexes.search import SearchResult
+
 from service.errors import Overloaded
+from service.metrics import Metrics
 from service.pipeline.admission import Admission
-from service.pipeline.batching import Batcher, Observer
+from service.pipeline.batching import Batcher
 from service.pipeline.canary import canary_picture
 from service.pipeline.work import Checked, EmbeddedReference, Question, Task, Ticket
 from service.settings import Settings
@@ -43,7 +45,7 @@ class Search(Protocol):
 class Pipeline:
     """Pictures in, futures out. Thread-safe; `close` it."""
 
-    def __init__(self, settings: Settings, embedder: Embedder, searcher: Search, metrics: Observer) -> None:
+    def __init__(self, settings: Settings, embedder: Embedder, searcher: Search, metrics: Metrics) -> None:
         self._settings, self._embedder, self._searcher, self._metrics = settings, embedder, searcher, metrics
         self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
         self._door = Admission(settings.queue_size)
@@ -53,6 +55,7 @@ class Pipeline:
         self._canary = canary_picture()
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._search_pool = ThreadPoolExecutor(settings.verify_threads, thread_name_prefix="search")
+        metrics.before_render(lambda: metrics.queue_depth.set(self._door.inside))
         self._batcher = Batcher(
             embedder,
             metrics,
@@ -138,6 +141,7 @@ class Pipeline:
 
     def _start(self, task: Task, data: bytes, question: Question | None, *, counted: bool = True) -> Future[Any]:
         ticket = Ticket(task, data, question, counted, self._end)
+        self._metrics.pictures.inc()
         with self._lock:
             self._tickets.add(ticket)
             self._decoding += 1

@@ -1,0 +1,137 @@
+"""Reference pictures into the catalogue: embedded, stored, indexed, and taken out again.
+
+Place in the flow: called by the references API and by catalogue imports. When a method returns, what it did is on
+disk and the index of this process follows it. Knows no HTTP and no roles.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from indexes.catalog import Catalog, NewReference, Reference
+
+from indexes.errors import Conflict
+from service.pictures import PictureKeeper
+from service.pipeline import EmbeddedReference, Pipeline
+from vision.embedding import Kind
+
+_MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg"}
+
+
+class Follows(Protocol):
+    """The index that has to learn of a change: `indexes.gallery.Gallery`."""
+
+    def catch_up(self) -> object:
+        """Apply what was committed since."""
+        ...
+
+
+class Enrolment:
+    """Adds and removes references. Thread-safe."""
+
+    def __init__(self, pipeline: Pipeline, catalog: Catalog, gallery: Follows, pictures: PictureKeeper) -> None:
+        self._pipeline, self._catalog, self._gallery, self._pictures = pipeline, catalog, gallery, pictures
+
+    def add(
+        self,
+        brand_id: str,
+        kind: Kind,
+        data: bytes,
+        *,
+        external_id: str | None = None,
+        title: str | None = None,
+        gtin: str | None = None,
+        right_id: str | None = None,
+        update_existing: bool = False,
+        patience: float = 0.0,
+    ) -> Reference:
+        """Enrol one picture; it is found by search when this returns.
+
+        With `update_existing` a used `external_id` gets the new picture and the fields that are given; otherwise it
+        is a `Conflict`. Waits at most `patience` seconds for room in the pipeline, then `Overloaded`.
+        """
+        existing = self.known(brand_id, kind, external_id, update_existing=update_existing)
+        embedded = self.embed(data, kind, patience=patience).result()
+        given = {"title": title, "gtin": gtin, "right_id": right_id}
+        if existing is not None:
+            return self.renew(existing, data, embedded, given)
+        return self.store(brand_id, kind, data, embedded, {"external_id": external_id, **given})
+
+    def known(
+        self, brand_id: str, kind: Kind, external_id: str | None, *, update_existing: bool = False
+    ) -> Reference | None:
+        """The reference that has this `external_id`; `Conflict` unless it is to be updated."""
+        existing = self._catalog.find_external(brand_id, kind, external_id) if external_id else None
+        if existing is not None and not update_existing:
+            raise Conflict(
+                f"The external_id {external_id!r} is taken by {existing.id}; update that one instead.",
+                existing_id=existing.id,
+            )
+        return existing
+
+    def embed(self, data: bytes, kind: Kind, *, patience: float = 0.0) -> Future[EmbeddedReference]:
+        """The first half of `add`, for callers that wait without a thread; `store` or `renew` is the second."""
+        return self._pipeline.reference(data, kind, patience=patience)
+
+    def store(
+        self, brand_id: str, kind: Kind, data: bytes, embedded: EmbeddedReference, fields: dict[str, str | None]
+    ) -> Reference:
+        """Store a picture that the pipeline has embedded. `fields`: external_id, title, gtin, right_id."""
+        picture = embedded.picture
+        new = NewReference(
+            brand_id=brand_id,
+            kind=kind,
+            external_id=fields.get("external_id"),
+            title=fields.get("title"),
+            gtin=fields.get("gtin"),
+            right_id=fields.get("right_id"),
+            sha256=picture.sha256,
+            width=picture.width,
+            height=picture.height,
+            media_type=media_type(picture.format),
+        )
+        with self._pictures.keep({picture.sha256: data}):
+            reference = self._catalog.add(new, embedded.space, embedded.regions)
+        self._gallery.catch_up()
+        return reference
+
+    def renew(
+        self, existing: Reference, data: bytes, embedded: EmbeddedReference, fields: dict[str, str | None]
+    ) -> Reference:
+        """Give an existing reference a new picture and those `fields` that are not None."""
+        picture = embedded.picture
+        with self._pictures.keep({picture.sha256: data}):
+            reference = self._catalog.replace_image(
+                existing.id,
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                media_type=media_type(picture.format),
+                space=embedded.space,
+                regions=embedded.regions,
+            )
+            given = {name: value for name, value in fields.items() if value is not None}
+            if given:
+                reference = self._catalog.update(existing.id, **given)
+        self._gallery.catch_up()
+        if existing.sha256 != reference.sha256:
+            self._pictures.release([existing.sha256])
+        return reference
+
+    def update(self, reference_id: str, **changes: str | None) -> Reference:
+        """Change `title`, `gtin` or `status`; a disabled one is not matched any more when this returns."""
+        reference = self._catalog.update(reference_id, **changes)
+        self._gallery.catch_up()
+        return reference
+
+    def delete(self, reference_id: str) -> None:
+        """Erase a reference with its vectors, and its picture where nothing else needs it."""
+        gone = self._catalog.delete(reference_id)
+        self._gallery.catch_up()
+        self._pictures.release([gone.sha256])
+
+
+def media_type(picture_format: str) -> str:
+    """The media type of a format as `vision.images` names it, such as `JPEG`."""
+    return _MEDIA_TYPES.get(picture_format.upper(), f"image/{picture_format.lower()}")
