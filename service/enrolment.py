@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from indexes.catalog import Catalog, NewReference, Reference
-
 from indexes.errors import Conflict
 from service.pictures import PictureKeeper
 from service.pipeline import EmbeddedReference, Pipeline

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from indexes.references import REFERENCES
 
 from indexes.database import Database, utc_now
 from indexes.errors import NotFound
+from indexes.references import REFERENCES
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.tables import LISTING_IMAGES

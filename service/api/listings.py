@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
 from service.api.listing_bodies import ListingIn, parse_listing, to_input
@@ -18,11 +18,14 @@ from service.api.waiting import settle, while_connected
 from service.decisions import Decision
 from service.errors import Missing
 from service.forms import FormLimits, read_form
+from service.idempotency import HEADER, once
 from service.keys import Principal
 from service.listings import ListingInput
 from service.runtime import Runtime
 
 router = APIRouter(tags=["listings"])
+Judged: TypeAlias = tuple[list[Any], list[Any]]
+"""The bytes of each picture or why there are none, and what the pipeline made of it."""
 
 Sender = Annotated[Principal, Depends(require("ingest"))]
 Reader = Annotated[Principal, Depends(require("ingest", "reviewer"))]
@@ -51,21 +54,31 @@ _BODY = {
     responses={200: {"model": ListingOut}},
     openapi_extra={"requestBody": _BODY},
 )
-async def judge_listing(request: Request, runtime: RuntimeOf, principal: Sender) -> JSONResponse:
+async def judge_listing(request: Request, runtime: RuntimeOf, principal: Sender) -> Response:
     """Judged before the answer, stored when it arrives. The same listing again replaces the result."""
     started = time.perf_counter()
     listing = await _read(request, runtime, principal)
-    judged = await while_connected(request, wait_for_pictures(runtime, listing))
-    result = await asyncio.to_thread(runtime.listings.conclude, listing, *judged, time.perf_counter() - started)
-    runtime.metrics.decisions.labels(result.decision).inc()
-    return JSONResponse(result.as_json())
+
+    async def work() -> Response:
+        judged = await while_connected(request, wait_for_pictures(runtime, listing))
+        return JSONResponse(await conclude(runtime, listing, judged, started))
+
+    content = await asyncio.to_thread(_content, listing) if HEADER in request.headers else None
+    return await once(request, runtime, principal, content, work)
 
 
-async def wait_for_pictures(runtime: Runtime, listing: ListingInput) -> tuple[list[Any], list[Any]]:
+async def wait_for_pictures(runtime: Runtime, listing: ListingInput) -> Judged:
     """Collect and check the pictures of a listing: what each one is, and what became of it."""
     sources = await settle(runtime.listings.collect(listing))
-    futures = runtime.listings.check(sources)
-    return sources, await settle(futures)
+    return sources, await settle(runtime.listings.check(sources))
+
+
+async def conclude(runtime: Runtime, listing: ListingInput, judged: Judged, started: float) -> dict[str, Any]:
+    """Decide, store and show."""
+    seconds = time.perf_counter() - started
+    result = await asyncio.to_thread(runtime.listings.conclude, listing, *judged, seconds)
+    runtime.metrics.decisions.labels(result.decision).inc()
+    return result.as_json()
 
 
 @router.get("/v1/listings", summary="Poll results", responses={200: {"model": ListingPage}})
@@ -151,3 +164,10 @@ async def _read(request: Request, runtime: Runtime, principal: Principal) -> Lis
     async with read_form(request, limits) as form:
         files = await asyncio.to_thread(lambda: [file.read() for file in form.files("images")])
         return await asyncio.to_thread(parse, form.require("listing"), files)
+
+
+def _content(listing: ListingInput) -> dict[str, Any]:
+    """What an idempotency key's bodies are compared by: the fields, and each picture by its hash."""
+    fields = dataclasses.asdict(dataclasses.replace(listing, images=()))
+    pictures = [image.url or hashlib.sha256(image.data or b"").hexdigest() for image in listing.images]
+    return {**fields, "listed_at": str(listing.listed_at), "images": pictures}

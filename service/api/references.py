@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from indexes.catalog import Reference
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
+from indexes.catalog import Reference
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
 from service.api.waiting import settle, while_connected
 from service.errors import Forbidden, Invalid, Missing
 from service.forms import Form, FormLimits, read_form
+from service.idempotency import once
 from service.keys import Principal
 from service.runtime import Runtime
 from vision.embedding import Kind
@@ -86,17 +87,19 @@ async def add_reference(brand_id: str, request: Request, runtime: RuntimeOf, pri
     await asyncio.to_thread(check_may_enrol, runtime, principal, brand_id)
     async with read_form(request, FormLimits(file_bytes=runtime.settings.image_max_bytes)) as form:
         kind, fields = _fields(form)
-        await asyncio.to_thread(runtime.enrolment.known, brand_id, kind, fields["external_id"])
         data = await asyncio.to_thread(form.require_file("image").read)
-    future = runtime.enrolment.embed(data, kind)
-    (embedded,) = await while_connected(request, settle([future]))
-    if isinstance(embedded, BaseException):
-        raise embedded
-    reference = await asyncio.to_thread(runtime.enrolment.store, brand_id, kind, data, embedded, fields)
-    location = f"/v1/brands/{brand_id}/references/{reference.id}"
-    return JSONResponse(
-        ReferenceOut.model_validate(reference).model_dump(mode="json"), 201, headers={"Location": location}
-    )
+        content = form.content()
+
+    async def work() -> Response:
+        await asyncio.to_thread(runtime.enrolment.known, brand_id, kind, fields["external_id"])
+        (embedded,) = await while_connected(request, settle([runtime.enrolment.embed(data, kind)]))
+        if isinstance(embedded, BaseException):
+            raise embedded
+        reference = await asyncio.to_thread(runtime.enrolment.store, brand_id, kind, data, embedded, fields)
+        document = ReferenceOut.model_validate(reference).model_dump(mode="json")
+        return JSONResponse(document, 201, headers={"Location": f"/v1/brands/{brand_id}/references/{reference.id}"})
+
+    return await once(request, runtime, principal, content, work)
 
 
 @router.get("", summary="List references")

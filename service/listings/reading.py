@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from indexes.brands import BRANDS
 
+from indexes.brands import BRANDS
 from indexes.paging import decode_cursor
 from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
 from service.listings.values import BrandMatch, ImageResult, ListedMatch, ListingInput, ListingResult, Price

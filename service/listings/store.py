@@ -112,7 +112,7 @@ class ListingStore:
 
     def expired(
         self, *, clean_before: datetime, flagged_before: datetime, limit: int
-    ) -> list[tuple[str, str, datetime]]:
+    ) -> Sequence[tuple[str, str, datetime]]:
         """At most `limit` listings `(marketplace, listing_id, judged_at)` whose time is over."""
         clean = sa.and_(LISTINGS.c.decision == "clear", LISTINGS.c.judged_at < clean_before)
         query = sa.select(LISTINGS.c.marketplace, LISTINGS.c.listing_id, LISTINGS.c.judged_at)

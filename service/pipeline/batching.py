@@ -56,7 +56,7 @@ class Batcher:
             for task in ("query", "photo", "logo"):
                 tickets = [ticket for ticket in batch if ticket.task == task and not ticket.dropped()]
                 if tickets:
-                    self._embed(task, tickets)  # type: ignore[arg-type]  # mypy widens the loop's literals to str
+                    self._embed(task, tickets)
 
     def _gather(self) -> tuple[list[Ticket], bool]:
         first = self._queue.get()
