@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 
-from service import problems
+from service import VERSION, openapi, pages, problems
 from service.api import ROUTERS
 from service.bodies import BodyLimits
 from service.lifecycle import Lifecycle
@@ -41,12 +41,21 @@ def create_app(
         yield
         await asyncio.to_thread(lifecycle.close)
 
-    app = FastAPI(title="Brandwarden", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Brandwarden",
+        version=VERSION,
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.lifecycle = lifecycle
     app.state.settings = settings
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(pages.router)
+    openapi.install(app)
     app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(RequestScope, lifecycle=lifecycle)
     return app

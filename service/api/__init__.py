@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.api import brands, health, jobs, keys, marketplaces
+from service.api import brands, docs, health, jobs, keys, marketplaces
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, brands.router, marketplaces.router, keys.router, jobs.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    brands.router,
+    marketplaces.router,
+    keys.router,
+    jobs.router,
+    docs.router,
+)
 """In the order of the interface's document."""

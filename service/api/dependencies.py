@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -48,7 +48,8 @@ def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     async def principal(
         request: Request,
         runtime: RuntimeOf,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        # As a default and not in the annotation: only here can the OpenAPI document learn the roles.
+        credentials: HTTPAuthorizationCredentials | None = Security(_BEARER, scopes=sorted(allowed)),  # noqa: B008
     ) -> Principal:
         token = request.cookies.get(COOKIE)
         found = await (
