@@ -35,8 +35,8 @@ class BrandChange(BaseModel):
     """What to change; what is left out stays. `contact_email: null` removes it."""
 
     model_config = ConfigDict(extra="forbid")
-    name: Name = ""
-    status: BrandStatus = "verified"
+    name: Name | None = None
+    status: BrandStatus | None = None
     contact_email: Email | None = None
 
 
@@ -84,7 +84,10 @@ def read_brand(brand_id: str, runtime: RuntimeOf, principal: BrandOrOperator) ->
 @router.patch("/{brand_id}", summary="Change a brand")
 def change_brand(brand_id: str, body: BrandChange, runtime: RuntimeOf, _: Operator) -> BrandOut:
     """Suspending a brand takes its references out of every result at once."""
-    return BrandOut.model_validate(runtime.brands.update(brand_id, **body.model_dump(exclude_unset=True)))
+    changes = body.model_dump(exclude_none=True)
+    if "contact_email" in body.model_fields_set:
+        changes["contact_email"] = body.contact_email
+    return BrandOut.model_validate(runtime.brands.update(brand_id, **changes))
 
 
 @router.delete("/{brand_id}", status_code=204, summary="Erase a brand")
