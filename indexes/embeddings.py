@@ -102,6 +102,13 @@ class Embeddings:
                 return
             after = found[-1].pk
 
+    def sample(self, kind: Kind, count: int) -> Vectors:
+        """About `count` vectors spread evenly over the catalogue (fewer where there are fewer), float32 `[n, d]`."""
+        step = max(1, self.count(kind) // max(count, 1))
+        with self._database.read() as connection:
+            found = list(connection.execute(self._select(kind).where(REFERENCES.c.pk % step == 0).limit(count)))
+        return self._rows(kind, found).vectors[:count]
+
     def count(self, kind: Kind) -> int:
         """Number of vectors of `kind` that an index of this space should hold."""
         query = sa.select(sa.func.coalesce(sa.func.sum(EMBEDDINGS.c.n), 0)).select_from(self._joined())

@@ -1,0 +1,148 @@
+"""Vector search: exact while small, nearly so when large, always exact for chosen brands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from indexes import vectors as module
+from indexes.embeddings import SLOTS, Rows
+from indexes.errors import SnapshotDamaged, SpaceMismatch
+from indexes.vectors import VectorIndex
+from tests.indexes.catalogue import unit
+
+DIM = 16
+
+
+def rows_of(pks, vectors, brand=1):
+    """One vector for each of `pks`."""
+    pks = np.asarray(pks, np.int64)
+    return Rows(pks * SLOTS, np.full(len(pks), brand, np.int64), np.asarray(vectors, np.float32))
+
+
+def true_best(queries, vectors, k):
+    """Rows of `vectors` by falling inner product."""
+    return np.argsort(-(queries @ vectors.T), axis=1)[:, :k]
+
+
+def found(index, queries, k, brands=None):
+    """The sorted pks found for each query."""
+    ids, similarities = index.search(queries, k, brands)
+    order = np.argsort(-similarities, axis=1)
+    return [[pk for pk in row if pk >= 0] for row in (np.take_along_axis(ids, order, axis=1) // SLOTS).tolist()]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(params=["exact", "inverted"])
+def built(request, rng, monkeypatch):
+    """An index of each shape with 3,000 references of four brands (brand 1 + pk % 4), and its vectors by pk."""
+    if request.param == "inverted":
+        monkeypatch.setattr(module, "EXACT_LIMIT", 1_000)
+    centres = unit(rng, 40, DIM)
+    data = centres[rng.integers(40, size=3_001)] + 0.15 * rng.standard_normal((3_001, DIM)).astype(np.float32)
+    data /= np.linalg.norm(data, axis=1, keepdims=True)
+    pks = np.arange(1, 3_001)
+    rows = Rows(pks * SLOTS, 1 + pks % 4, data[1:])
+    index = VectorIndex.build(DIM, 3_000, lambda count: data[1 : 1 + count], [rows])
+    return index, data
+
+
+def test_the_nearest_are_found(built, rng):
+    index, data = built
+    queries = data[5:25]
+    truth = true_best(queries, data[1:], 10) + 1
+    hits = sum(len(set(row) & set(true)) for row, true in zip(found(index, queries, 10), truth.tolist(), strict=True))
+    assert hits >= 0.97 * truth.size
+    ids, similarities = index.search(queries, 1)
+    assert (ids[:, 0] // SLOTS).tolist() == list(range(5, 25))
+    np.testing.assert_allclose(similarities[:, 0], 1.0, atol=2e-3)
+
+
+def test_chosen_brands_are_searched_exactly_and_alone(built, rng):
+    index, data = built
+    queries = unit(rng, 8, DIM)  # far from everything: a narrow search would miss most of these
+    for brands in (frozenset({2}), frozenset({1, 4})):
+        members = np.array([pk for pk in range(1, 3_001) if 1 + pk % 4 in brands])
+        truth = members[true_best(queries, data[members].astype(np.float16).astype(np.float32), 20)]
+        assert [set(row) for row in found(index, queries, 20, brands)] == [set(row) for row in truth.tolist()]
+    assert found(index, queries, 20, frozenset({9})) == [[]] * 8
+    assert found(index, queries, 20, frozenset()) == [[]] * 8
+    assert found(index, queries, 20, frozenset({0})) == [[]] * 8
+
+
+def test_removed_references_are_found_no_more_and_come_back_when_added(built):
+    index, data = built
+    index.remove(np.array([7, 8, 2_999, 3_000, 50_000]))
+    assert index.total == 2_996
+    assert not {7, 8, 2_999, 3_000} & {pk for row in found(index, data[[7, 8, 2_999, 3_000]], 5) for pk in row}
+    index.add(rows_of([8], data[[8]], brand=3))
+    assert found(index, data[[8]], 1) == [[8]]
+    assert found(index, data[[8]], 1, frozenset({3})) == [[8]]
+    assert index.total == 2_997
+
+
+def test_adding_again_replaces(built):
+    index, data = built
+    index.add(rows_of([7, 9_000], -data[[7, 7]]))
+    assert index.total == 3_001
+    assert found(index, data[[7]], 1) != [[7]]
+    assert set(found(index, -data[[7]], 2)[0]) == {7, 9_000}
+
+
+def test_a_whole_brand_is_removed(built, rng):
+    index, _ = built
+    index.remove_brands([2])
+    assert index.total == 2_250
+    assert found(index, unit(rng, 2, DIM), 5, frozenset({2})) == [[], []]
+
+
+def test_saved_and_loaded_it_answers_the_same(built, tmp_path, rng):
+    index, _ = built
+    index.remove(np.array([1, 5]))
+    described = index.save(tmp_path, "photo")
+    loaded = VectorIndex.load(tmp_path, "photo", described, DIM)
+    queries = unit(rng, 5, DIM)
+    assert found(loaded, queries, 7) == found(index, queries, 7)
+    assert found(loaded, queries, 7, frozenset({2})) == found(index, queries, 7, frozenset({2}))
+    assert loaded.total == 2_998
+    loaded.add(rows_of([1], queries[:1]))
+    assert found(loaded, queries[:1], 1) == [[1]]
+
+
+def test_files_of_another_index_are_refused(built, tmp_path, rng):
+    index, data = built
+    described = index.save(tmp_path, "photo")
+    other = VectorIndex(DIM)
+    other.add(rows_of([1, 2], data[[1, 2]]))
+    other.save(tmp_path, "other")
+    (tmp_path / "other.owners.npy").replace(tmp_path / "photo.owners.npy")
+    with pytest.raises(SnapshotDamaged):
+        VectorIndex.load(tmp_path, "photo", described, DIM)
+
+
+def test_more_than_there_is_gives_what_there_is(rng):
+    index = VectorIndex(DIM)
+    assert index.search(unit(rng, 2, DIM), 5)[0].shape == (2, 0)
+    data = unit(rng, 3, DIM)
+    index.add(rows_of([1, 2, 3], data))
+    assert [sorted(row) for row in found(index, data[:1], 10)] == [[1, 2, 3]]
+
+
+def test_vectors_of_another_length_are_refused(rng):
+    index = VectorIndex(DIM)
+    with pytest.raises(SpaceMismatch):
+        index.add(rows_of([1], unit(rng, 1, 8)))
+    with pytest.raises(SpaceMismatch):
+        index.search(unit(rng, 1, 8), 1)
+
+
+def test_an_index_says_when_it_has_outgrown_its_shape(rng, monkeypatch):
+    index = VectorIndex(DIM)
+    index.add(rows_of(range(1, 101), unit(rng, 100, DIM)))
+    assert not index.overdue
+    monkeypatch.setattr(module, "EXACT_LIMIT", 50)
+    assert index.overdue
