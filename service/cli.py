@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from service.commands import brands, keys
+from service.commands.backup import backup_command, restore_command
 from service.commands.demo import demo_command
 from service.commands.serve import serve_command
 from service.commands.terminal import EXIT_CODES, EXIT_FAILED, CommandFailed
@@ -30,6 +31,8 @@ app: Final = typer.Typer(
 app.command("serve", epilog=EXIT_CODES)(serve_command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(brands.app, name="brands")
+app.command("backup", epilog=EXIT_CODES)(backup_command)
+app.command("restore", epilog=EXIT_CODES)(restore_command)
 app.command("demo", epilog=EXIT_CODES)(demo_command)
 
 
