@@ -74,6 +74,7 @@ async function search(picture, signal) {
 }
 
 function show(name) {
+  document.getElementById("drop").classList.add("low"); // the result needs the room
   result.replaceChildren(document.getElementById(`${name}-template`).content.cloneNode(true));
   result.hidden = false;
 }
@@ -93,7 +94,8 @@ function showVerdict(picture, matches) {
   const strong = matches.filter((match) => match.confidence >= convincing);
   const weak = matches.filter((match) => match.confidence < convincing);
   show("verdict");
-  const [title, explanation] = words(strong, weak);
+  const [title, explanation, look] = words(strong, weak);
+  result.querySelector(".verdict").classList.add(look);
   result.querySelector("h2").textContent = title;
   result.querySelector(".verdict p").textContent = explanation;
   const thumbnail = result.querySelector(".frame img");
@@ -112,13 +114,15 @@ function showVerdict(picture, matches) {
 
 function words(strong, weak) {
   if (strong.length === 0 && weak.length === 0) {
-    return ["Nothing found", "No photo or logo in the catalogue resembles this picture."];
+    return ["Nothing found", "No photo or logo in the catalogue resembles this picture.", "clear"];
   }
   if (strong.length === 0) {
-    return ["Nothing convincing found", "Some references look a little alike, but the evidence is weak."];
+    return ["Nothing convincing found", "Some references look a little alike, but the evidence is weak.", "doubtful"];
   }
   const brands = [...new Set(strong.map((match) => match.brand))];
-  return [`${counted(strong.length, "match", "matches")} found`, `Strongest for ${brands[0]}, ${percent.format(strong[0].confidence)} confident.`];
+  const best = Math.max(...strong.map((match) => match.confidence));
+  const explanation = `${brands.join(", ")}. The strongest is ${percent.format(best)} certain.`;
+  return [`${counted(strong.length, "match", "matches")} found`, explanation, "found"];
 }
 
 const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
@@ -130,8 +134,9 @@ function matchCard(match) {
   item.querySelector("h3").textContent = match.brand;
   badge.textContent = label;
   badge.classList.add(style);
-  item.querySelector("meter").value = match.confidence;
-  item.querySelector("meter").setAttribute("aria-label", `Confidence ${percent.format(match.confidence)}`);
+  const bar = item.querySelector(".bar");
+  bar.setAttribute("aria-valuenow", Math.round(match.confidence * 100));
+  bar.firstElementChild.style.width = `${match.confidence * 100}%`;
   item.querySelector(".number").textContent = percent.format(match.confidence);
   const [mine, theirs] = item.querySelectorAll(".stage");
   mine.append(queryPicture(match));

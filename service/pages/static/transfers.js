@@ -33,7 +33,7 @@ export class Transfer {
   /** Bytes on their way; `fraction` in [0, 1]. */
   sending(fraction) {
     this.bar.value = fraction;
-    this.count.textContent = fraction < 1 ? `Sending, ${whole.format(fraction * 100)} %` : "Sent, waiting to be read";
+    this.count.textContent = fraction < 1 ? `Sending, ${whole.format(fraction * 100)}%` : "Sent, waiting to be read";
     if (fraction === 1) this.bar.removeAttribute("value");
   }
 
