@@ -36,9 +36,9 @@ def body_cap(settings: Settings, path: str) -> int | None:
         return None
     if parts == ["v1", "listings"]:
         return settings.listing_max_bytes * 4 // 3 + SMALL  # pictures may come as base64
-    if parts[-1] == "catalogs" or parts[0] == "catalog":
+    if parts[-1] == "catalogs":
         return settings.catalog_max_bytes + SMALL
-    if parts[-1] in ("references", "negatives", "search", "rights", "proofs") or parts[0] in ("", "check"):
+    if parts[-1] in ("references", "negatives", "search", "rights", "proofs"):
         return settings.image_max_bytes + SMALL
     return SMALL
 
