@@ -42,14 +42,18 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class KindModel:
-    """Non-negative `weights` per feature and a `bias` give a score; `curve` is monotone (score, confidence) knots."""
+    """Non-negative `weights` per feature and a `bias` give a score; `curve` is monotone (score, confidence) knots.
+
+    `floor` is the similarity below which a candidate was never a match; -1 where that was not measured.
+    """
 
     weights: Mapping[str, float]
     bias: float
     curve: tuple[tuple[float, float], ...]
+    floor: float = -1.0
 
     def __post_init__(self) -> None:
-        numbers = [self.bias, *self.weights.values(), *(value for knot in self.curve for value in knot)]
+        numbers = [self.bias, self.floor, *self.weights.values(), *(value for knot in self.curve for value in knot)]
         if not all(math.isfinite(number) for number in numbers):
             raise CalibrationError("a calibration holds a number that is not finite: fit it again")
         if any(weight < 0 for weight in self.weights.values()):
@@ -125,6 +129,10 @@ class Calibration:
         score = model.score(features)
         return Judgement(score=score, confidence=model.confidence(score))
 
+    def floor(self, kind: Kind) -> float:
+        """Similarity (inner product) below which a candidate of `kind` is not worth verifying; -1 for none."""
+        return self.kinds[kind].floor
+
     def as_json(self) -> dict[str, Any]:
         """What `save` writes, without the version."""
         return {
@@ -135,6 +143,7 @@ class Calibration:
                     "weights": dict(model.weights),
                     "bias": model.bias,
                     "curve": [list(knot) for knot in model.curve],
+                    "floor": model.floor,
                 }
                 for kind, model in self.kinds.items()
             },
@@ -151,4 +160,5 @@ def _model(content: Mapping[str, Any]) -> KindModel:
         weights={str(name): float(weight) for name, weight in content["weights"].items()},
         bias=float(content["bias"]),
         curve=tuple((float(x), float(y)) for x, y in content["curve"]),
+        floor=float(content.get("floor", -1.0)),
     )
