@@ -73,6 +73,12 @@ class WrongMediaType(ServiceError):
     status, slug, title = 415, "media-type", "Wrong media type"
 
 
+class ArchiveRefused(ServiceError):
+    """An archive that cannot be read or is built to harm."""
+
+    status, slug, title = 422, "archive-refused", "Archive refused"
+
+
 class Invalid(ServiceError):
     """Well-formed but not valid; `errors` lists `{loc, msg}`."""
 

@@ -198,13 +198,20 @@ class JobRows:
                 _JOBS.update().where(_JOBS.c.pk == job.pk, _JOBS.c.lease_token == token).values(**values)
             )
 
-    def request_cancel(self, job_id: str) -> None:
-        """A queued job is cancelled at once, a running one when its worker notices."""
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Queued and running jobs of `kind`."""
+        query = sa.select(_JOBS).where(_JOBS.c.kind == kind, _JOBS.c.state.in_(_UNFINISHED))
+        with self._database.read() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def request_cancel(self, job_id: str) -> bool:
+        """A queued job is cancelled at once (True), a running one when its worker notices."""
         with self._database.write() as connection:
             mine = _JOBS.update().where(_JOBS.c.id == job_id)
             connection.execute(mine.where(_JOBS.c.state == "running").values(cancel_requested=True))
             queued = mine.where(_JOBS.c.state == "queued")
-            connection.execute(queued.values(cancel_requested=True, state="cancelled", finished_at=utc_now()))
+            ended = connection.execute(queued.values(cancel_requested=True, state="cancelled", finished_at=utc_now()))
+        return bool(ended.rowcount)
 
 
 def _job(row: sa.Row[Any]) -> Job:

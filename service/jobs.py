@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -56,6 +56,7 @@ class JobContext:
         self.done = job.done
         self.total = job.total
         self.cursor: Any = job.cursor
+        self.error_count = job.error_count
         self._rows = rows
         self._token = token
         self._stopping = stopping
@@ -76,8 +77,14 @@ class JobContext:
 
     def error(self, row: int | None, file: str | None, problem: dict[str, Any] | str | Exception) -> None:
         """Report a row that failed; written with the next `advance`, which counts it as done."""
-        told = describe(problem).document() if isinstance(problem, Exception) else problem
+        told = _told(problem) if isinstance(problem, Exception) else problem
         self._errors.append(RowError(row, file, told))
+        self.error_count += 1
+
+    @property
+    def ending(self) -> bool:
+        """Whether the work should end, for threads of the handler that must not raise for it."""
+        return self._lost.is_set() or self._stopping.is_set() or self.cancelled
 
     def advance(self, done: int, total: int | None = None, *, cursor: Any = None) -> None:
         """Progress: everything up to `cursor` (default `done`) is finished and never done again. Also a checkpoint."""
@@ -114,6 +121,7 @@ class JobContext:
 
 
 Handler = Callable[[JobContext], None]
+Ended = Callable[[Job], None]
 
 
 class Jobs:
@@ -127,6 +135,7 @@ class Jobs:
         self._lease = timedelta(seconds=lease_seconds)
         self._poll = poll_seconds
         self._handlers: dict[str, Handler] = {}
+        self._ended_hooks: dict[str, Ended] = {}
         self._token = new_id("run")
         self._running: dict[int, JobContext] = {}
         self._lock = threading.Lock()
@@ -136,9 +145,11 @@ class Jobs:
         self._threads: list[threading.Thread] = []
         self._keeper: threading.Thread | None = None
 
-    def register(self, kind: str, handler: Handler) -> None:
-        """Let `handler` do the jobs of `kind`; before `open`."""
+    def register(self, kind: str, handler: Handler, *, ended: Ended | None = None) -> None:
+        """Let `handler` do the jobs of `kind`, and call `ended` once one has ended in any way; before `open`."""
         self._handlers[kind] = handler
+        if ended is not None:
+            self._ended_hooks[kind] = ended
 
     def start(self, kind: str, owner: Starter | None, params: dict[str, Any]) -> Job:
         """Queue a job; `owner` may see and cancel it."""
@@ -166,10 +177,16 @@ class Jobs:
             cursor=cursor,
         )
 
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Jobs of `kind` that are queued or running, in any process."""
+        return self._rows.unfinished(kind)
+
     def cancel(self, job_id: str) -> Job:
         """Ask a job to end; one that has ended stays as it is."""
-        self._rows.request_cancel(job_id)
+        was_queued = self._rows.request_cancel(job_id)
         job = self._rows.get(job_id)
+        if was_queued:
+            self._call_ended(job)
         with self._lock:
             if job.pk in self._running and job.cancel_requested:
                 self._running[job.pk].note(cancelled=True, lost=False)
@@ -234,10 +251,10 @@ class Jobs:
         except JobCancelled:
             return "cancelled", None
         except (ServiceError, VisionError, IndexesError) as error:
-            return "failed", describe(error).document()
+            return "failed", _told(error)
         except Exception as error:  # noqa: BLE001  # a handler's bug fails its job, not the worker
             _LOG.exception("job %s failed", context.job.id)
-            return "failed", describe(error).document()
+            return "failed", _told(error)
         return "succeeded", None
 
     def _finish(self, context: JobContext, state: State, problem: dict[str, Any] | None) -> None:
@@ -250,7 +267,12 @@ class Jobs:
             self._rows.release(job, self._token)
             return
         self._rows.finish(job, self._token, state, problem)
+        self._call_ended(job)
         _LOG.info("job %s %s", job.id, state, extra={"kind": job.kind})
+
+    def _call_ended(self, job: Job) -> None:
+        if job.kind in self._ended_hooks:
+            self._ended_hooks[job.kind](job)
 
     def _keep_leases(self) -> None:
         while not self._ended.wait(self._lease.total_seconds() / 5):
@@ -265,3 +287,8 @@ class Jobs:
                 continue
             for pk, context in running.items():
                 context.note(cancelled=held.get(pk, False), lost=pk not in held)
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    """The problem document of `error`, without the id of a request, for there is none."""
+    return {name: value for name, value in describe(error).document().items() if name != "request_id"}

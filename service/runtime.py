@@ -12,6 +12,7 @@ from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
+from service.catalogs import CatalogImports
 from service.fetching import Fetcher
 from service.idempotency import Idempotency
 from service.jobs import Jobs
@@ -43,6 +44,7 @@ class Runtime:
     spool: Spool
     fetcher: Fetcher
     jobs: Jobs
+    catalog_imports: CatalogImports
 
     def __init__(self, settings: Settings, metrics: Metrics, closers: contextlib.ExitStack) -> None:
         self.settings = settings

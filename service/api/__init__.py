@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.api import brands, docs, health, jobs, keys, marketplaces
+from service.api import brands, catalogs, docs, health, jobs, keys, marketplaces
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     brands.router,
+    catalogs.router,
     marketplaces.router,
     keys.router,
     jobs.router,
