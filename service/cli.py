@@ -15,8 +15,11 @@ import typer
 
 from service.commands import brands, keys
 from service.commands.backup import backup_command, restore_command
+from service.commands.check import check_command
 from service.commands.demo import demo_command
+from service.commands.scan import scan_command
 from service.commands.serve import serve_command
+from service.commands.status import rebuild_command, status_command
 from service.commands.terminal import EXIT_CODES, EXIT_FAILED, CommandFailed
 from service.errors import ServiceError
 from service.settings import SettingsError
@@ -31,6 +34,10 @@ app: Final = typer.Typer(
 app.command("serve", epilog=EXIT_CODES)(serve_command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(brands.app, name="brands")
+app.command("check", epilog=EXIT_CODES)(check_command)
+app.command("scan", epilog=EXIT_CODES)(scan_command)
+app.command("status", epilog=EXIT_CODES)(status_command)
+app.command("rebuild", epilog=EXIT_CODES)(rebuild_command)
 app.command("backup", epilog=EXIT_CODES)(backup_command)
 app.command("restore", epilog=EXIT_CODES)(restore_command)
 app.command("demo", epilog=EXIT_CODES)(demo_command)
