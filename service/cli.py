@@ -17,6 +17,7 @@ from service.commands import brands, keys
 from service.commands.backup import backup_command, restore_command
 from service.commands.check import check_command
 from service.commands.demo import demo_command
+from service.commands.imports import import_command
 from service.commands.scan import scan_command
 from service.commands.serve import serve_command
 from service.commands.status import rebuild_command, status_command
@@ -34,6 +35,7 @@ app: Final = typer.Typer(
 app.command("serve", epilog=EXIT_CODES)(serve_command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(brands.app, name="brands")
+app.command("import", epilog=EXIT_CODES)(import_command)
 app.command("check", epilog=EXIT_CODES)(check_command)
 app.command("scan", epilog=EXIT_CODES)(scan_command)
 app.command("status", epilog=EXIT_CODES)(status_command)

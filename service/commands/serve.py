@@ -12,10 +12,8 @@ from service.settings import Settings
 
 def serve_command(
     *,
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="Port. [default: 8000]", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (else 127.0.0.1).", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port (else 8000).", show_default=False)] = None,
     data_dir: DataDir = None,
     model: Annotated[
         str | None, typer.Option(help="Shipped model, `name/pretrained`, `hf-hub:…`, `local-dir:…`.")

@@ -28,7 +28,7 @@ EXIT_CODES: Final = (
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Data directory. [env BRANDWARDEN_DATA_DIR; default: data]", show_default=False),
+    typer.Option("--data-dir", help="Data directory (BRANDWARDEN_DATA_DIR, else `data`).", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ServiceUrl = Annotated[
