@@ -17,6 +17,7 @@ from service.api import ROUTERS
 from service.bodies import BodyLimits
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
+from service.readiness import Readiness
 from service.requests import RequestScope
 from service.runtime import Runtime
 from service.settings import Settings
@@ -50,6 +51,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.lifecycle = lifecycle
+    app.state.readiness = Readiness(lifecycle)
     app.state.settings = settings
     problems.install(app)
     for router in ROUTERS:

@@ -17,9 +17,8 @@ def erase_brand(runtime: Runtime, brand_id: str) -> None:
     runtime.keys.delete_of_brand(brand_id)
     pictures = set(_pictures(runtime, brand_id))
     runtime.brands.delete(brand_id)
-    for sha256 in pictures:
-        if not runtime.catalog.uses(sha256):
-            runtime.blobs.delete(sha256)
+    runtime.gallery.catch_up()
+    runtime.pictures.release(pictures)
 
 
 def _pictures(runtime: Runtime, brand_id: str) -> Iterator[str]:

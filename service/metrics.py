@@ -6,11 +6,13 @@ Every name begins `brandwarden_`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_LOG = logging.getLogger("brandwarden.metrics")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -60,7 +62,10 @@ class Metrics:
     def render(self) -> bytes:
         """The page in the text format of Prometheus."""
         for refresh in self._before_render:
-            refresh()
+            try:
+                refresh()
+            except Exception:  # noqa: BLE001  # what can still be told is told, above all while the database is gone
+                _LOG.exception("a gauge could not be brought up to date")
         return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

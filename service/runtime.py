@@ -12,18 +12,31 @@ from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
+from indexes.gallery import Gallery
+from indexes.scoring import Calibration
+from indexes.search import Searcher
+from service.enrolment import Enrolment
 from service.catalogs import CatalogImports
 from service.fetching import Fetcher
 from service.idempotency import Idempotency
 from service.jobs import Jobs
 from service.keys import Keys
+from service.listings import Listings
+from service.listings.store import ListingStore
+from service.listings.verdicts import Verdicts
 from service.marketplaces import Marketplaces
 from service.metrics import Metrics
 from service.migrations import upgrade
+from service.pictures import PictureKeeper
+from service.pipeline import Pipeline
+from service.retention import Retention, pictures_in_use
 from service.sessions import Sessions
 from service.settings import Settings
 from service.spool import Spool
-from vision.embedding import Embedder
+from service.upkeep import Upkeep
+from vision.embedders import calibration_path, load_embedder
+from vision.embedding import Embedder, Space
+from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
 
@@ -37,12 +50,23 @@ class Runtime:
     blobs: BlobStore
     brands: Brands
     catalog: Catalog
+    pictures: PictureKeeper
     keys: Keys
     marketplaces: Marketplaces
     sessions: Sessions
     idempotency: Idempotency
     spool: Spool
     fetcher: Fetcher
+    embedder: Embedder
+    calibration: Calibration
+    gallery: Gallery
+    searcher: Searcher
+    pipeline: Pipeline
+    enrolment: Enrolment
+    listings: Listings
+    verdicts: Verdicts
+    retention: Retention
+    upkeep: Upkeep
     jobs: Jobs
     catalog_imports: CatalogImports
 
@@ -61,9 +85,8 @@ class Runtime:
         with contextlib.ExitStack() as stack:
             runtime = cls(settings, metrics or Metrics(), stack)
             runtime._open_storage(stack)
-            runtime._open_models(embedder)
-            runtime.jobs.open()
-            stack.callback(runtime.jobs.close)
+            runtime._open_index(stack, embedder)
+            runtime._open_work(stack)
             runtime._closers = stack.pop_all()
             return runtime
 
@@ -83,6 +106,7 @@ class Runtime:
         self.blobs = BlobStore(self.settings.pictures_url)
         self.brands = Brands(self.database)
         self.catalog = Catalog(self.database)
+        self.pictures = PictureKeeper(self.blobs, pictures_in_use(self.database))
         self.keys = Keys(self.database, operator_key=self.settings.operator_key)
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
@@ -92,7 +116,73 @@ class Runtime:
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
-        self.jobs = Jobs(self.database)
 
-    def _open_models(self, embedder: Embedder | None) -> None:
-        """Wired as the parts land."""
+    def _open_index(self, stack: contextlib.ExitStack, embedder: Embedder | None) -> None:
+        settings = self.settings
+        self.embedder = embedder or load_embedder(settings.model, device=settings.device, precision=settings.precision)
+        self.calibration = load_calibration(settings.model, self.embedder.space)
+        self.gallery = Gallery.open(self.database, self.embedder.space, settings.snapshots_dir)
+        stack.callback(self.gallery.close)
+        self.searcher = Searcher(
+            catalog=self.catalog,
+            brands=self.brands,
+            blobs=self.blobs,
+            gallery=self.gallery,
+            calibration=self.calibration,
+            photo_verifier=PhotoVerifier(),
+            logo_verifier=LogoVerifier(),
+        )
+
+    def _open_work(self, stack: contextlib.ExitStack) -> None:
+        self.pipeline = Pipeline(self.settings, self.embedder, self.searcher, self.metrics)
+        stack.callback(lambda: self.pipeline.close(self._drain))
+        self.enrolment = Enrolment(self.pipeline, self.catalog, self.gallery, self.pictures)
+        store = ListingStore(self.database)
+        self.listings = Listings(
+            self.settings,
+            store=store,
+            pipeline=self.pipeline,
+            pictures=self.pictures,
+            fetcher=self.fetcher,
+            calibration=self.calibration,
+        )
+        stack.callback(self.listings.close)
+        self.verdicts = Verdicts(self.database)
+        self.retention = Retention(self.settings, store, self.listings)
+        self.upkeep = Upkeep(
+            self.gallery, snapshot_every=self.settings.snapshot_every, forget=self.retention.purge
+        )
+        self.upkeep.start()
+        stack.callback(self.upkeep.close)
+        self.jobs = Jobs(self.database)
+        self.catalog_imports = CatalogImports(
+            self.settings,
+            self.jobs,
+            catalog=self.catalog,
+            enrolment=self.enrolment,
+            gallery=self.gallery,
+            fetcher=self.fetcher,
+        )
+        self.jobs.open()  # last: a job left unfinished goes on at once
+        stack.callback(self.jobs.close)
+        self.metrics.before_render(self._measure)
+
+    def _measure(self) -> None:
+        """Bring the gauges up to date that nobody sets as things happen."""
+        status = self.gallery.status()
+        for kind, count in status["vectors"].items():
+            self.metrics.index_vectors.labels(kind).set(count)
+        self.metrics.index_generation.set(status["generation"])
+        self.metrics.index_lag.set(self.upkeep.lag)
+
+
+def load_calibration(model: str, space: Space) -> Calibration:
+    """The calibration that travels with `model`; without one that fits `space`, nothing goes beyond a review."""
+    path = calibration_path(model)
+    if path is None:
+        return Calibration.uncalibrated()
+    calibration = Calibration.load(path)
+    if calibration.fits(space.id):
+        return calibration
+    _LOG.warning("the calibration of %s was fitted with space %s, not %s", model, calibration.space_id, space.id)
+    return Calibration.uncalibrated()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import idempotency, job_rows, keys, marketplaces, sessions
+from service.listings import tables as listings
 
-OWNERS = (brands, references, embeddings, changes, keys, marketplaces, sessions, idempotency, job_rows)
+OWNERS = (brands, references, embeddings, changes, keys, marketplaces, sessions, idempotency, job_rows, listings)
 """The modules, in the order their tables depend on one another."""
 
 __all__ = ["METADATA", "OWNERS"]

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.api import brands, catalogs, docs, health, jobs, keys, marketplaces
+from service.api import (
+    batch,
+    brands,
+    catalogs,
+    docs,
+    health,
+    jobs,
+    keys,
+    listings,
+    marketplaces,
+    references,
+    search,
+    spaces,
+    verdicts,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router,
     brands.router,
     catalogs.router,
     marketplaces.router,
     keys.router,
+    references.router,
     jobs.router,
+    batch.router,
+    verdicts.router,
+    listings.router,
+    search.router,
+    spaces.router,
+    health.router,
     docs.router,
 )
-"""In the order of the interface's document."""
+"""In the order of the interface's document; a listing's id may hold slashes, so what follows one comes before it."""

@@ -40,7 +40,9 @@ def _page(text: str) -> str:
     )
     environment.filters["code"] = _code
     texts = {tag["name"]: tag["description"] for tag in document["tags"]}
-    return environment.get_template("docs.html.j2").render(info=document["info"], groups=groups, texts=texts)
+    points = [" ".join(point.split()) for point in document["info"]["description"].split("\n- ")[1:]]
+    template = environment.get_template("docs.html.j2")
+    return template.render(info=document["info"], points=points, groups=groups, texts=texts)
 
 
 def _call(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from service.api.dependencies import get_lifecycle
-from service.errors import Overloaded
 from service.lifecycle import Lifecycle
 from service.metrics import CONTENT_TYPE
 
@@ -35,10 +34,9 @@ class Ready(BaseModel):
 
 
 @router.get("/readyz", summary="Does the service take work?")
-async def readyz(lifecycle: Annotated[Lifecycle, Depends(get_lifecycle)]) -> Ready:
-    """200 when it does; 503 with the reason while starting, draining or stale."""
-    if lifecycle.state != "ready":
-        raise Overloaded(lifecycle.why_not_ready(), reason=lifecycle.state)
+async def readyz(request: Request) -> Ready:
+    """200 when a canary picture came through embedder and index; 503 with the `reason` otherwise."""
+    await request.app.state.readiness.check()
     return Ready()
 
 
