@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from indexes.search import Searcher
+
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration
-from indexes.search import Searcher
 from service.enrolment import Enrolment
 from service.catalogs import CatalogImports
 from service.fetching import Fetcher
@@ -149,9 +150,7 @@ class Runtime:
         stack.callback(self.listings.close)
         self.verdicts = Verdicts(self.database)
         self.retention = Retention(self.settings, store, self.listings)
-        self.upkeep = Upkeep(
-            self.gallery, snapshot_every=self.settings.snapshot_every, forget=self.retention.purge
-        )
+        self.upkeep = Upkeep(self.gallery, snapshot_every=self.settings.snapshot_every, forget=self.retention.purge)
         self.upkeep.start()
         stack.callback(self.upkeep.close)
         self.jobs = Jobs(self.database)

@@ -1,0 +1,84 @@
+"""Connections that trickle, stall or speak no HTTP, against a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+import uvicorn
+
+from service.protocol import GuardedProtocol
+
+PATIENCE = 20.0  # far beyond the deadline under test; only a failure waits so long
+
+
+class ImpatientProtocol(GuardedProtocol):
+    header_seconds = 0.2
+
+
+@pytest.fixture
+def address():
+    async def answer(scope, receive, send):
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(answer, http=ImpatientProtocol, ws="none", lifespan="off", log_config=None)
+    config.h11_max_incomplete_event_size = 8192
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def connect(address) -> socket.socket:
+    return socket.create_connection(address, timeout=PATIENCE)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+    return received
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_headers_that_do_not_come_end_the_connection(address, sent):
+    with connect(address) as connection:
+        connection.sendall(sent)
+        assert read_all(connection) == b""
+
+
+def test_half_open_connections_do_not_keep_others_out(address):
+    waiting = [connect(address) for _ in range(50)]
+    with connect(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert read_all(connection).endswith(b"ok")
+    for connection in waiting:
+        assert read_all(connection) == b""
+        connection.close()
+
+
+def test_a_slow_body_is_not_the_headers_business(address):
+    with connect(address) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab")
+        threading.Event().wait(2 * ImpatientProtocol.header_seconds)
+        connection.sendall(b"cd")
+        assert read_all(connection).endswith(b"ok")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 20_000]
+)
+def test_what_is_not_http_gets_a_problem_document(address, sent):
+    with connect(address) as connection:
+        connection.sendall(sent)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    assert b"/problems/malformed" in answer
