@@ -27,6 +27,7 @@ class Metrics:
         self.latency = self._histogram("request_seconds", "Time to answer a request.", "method", "route")
         self.in_flight = self._gauge("requests_in_flight", "Requests being answered.")
         self.refusals = self._counter("refusals", "Requests and pictures refused, by problem.", "reason")
+        self.skipped = self._counter("references_skipped", "Candidates whose stored picture is unreadable.", "reason")
         self.tier_seconds = self._histogram("tier_seconds", "Time a picture spends in a tier.", "tier")
         self.tier_pictures = self._counter("tier_pictures", "Pictures that reached a tier.", "tier")
         self.pictures = self._counter("pictures", "Pictures that entered the pipeline: the base of a tier's share.")
@@ -54,6 +55,10 @@ class Metrics:
     def observe_refusal(self, reason: str) -> None:
         """Something was refused; `reason` is the slug of the problem."""
         self.refusals.labels(reason).inc()
+
+    def observe_skipped(self, reason: str) -> None:
+        """A candidate was passed over because its own picture cannot be read."""
+        self.skipped.labels(reason).inc()
 
     def before_render(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` each time the page is made, to bring gauges up to date."""

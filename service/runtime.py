@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from indexes.search import Searcher
-
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration
+from indexes.search import Searcher
 from service.enrolment import Enrolment
 from service.catalogs import CatalogImports
 from service.fetching import Fetcher
@@ -37,7 +36,7 @@ from service.spool import Spool
 from service.upkeep import Upkeep
 from vision.embedders import calibration_path, load_embedder
 from vision.embedding import Embedder, Space
-from vision.verification import LogoVerifier, PhotoVerifier
+from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
 
@@ -61,7 +60,7 @@ class Runtime:
     embedder: Embedder
     calibration: Calibration
     gallery: Gallery
-    searcher: Searcher
+    searcher: Searcher[PhotoDescription, LogoScene, LogoTemplate]
     pipeline: Pipeline
     enrolment: Enrolment
     listings: Listings
@@ -132,6 +131,7 @@ class Runtime:
             calibration=self.calibration,
             photo_verifier=PhotoVerifier(),
             logo_verifier=LogoVerifier(),
+            on_skipped=self.metrics.observe_skipped,
         )
 
     def _open_work(self, stack: contextlib.ExitStack) -> None:

@@ -15,6 +15,9 @@ from service.app import create_app
 from service.runtime import Runtime
 from service.settings import Settings
 from tests import postgres
+from tests.fakes import ThumbnailEmbedder
+from vision.embedders import load_embedder
+from vision.embedding import Embedder
 
 OPERATOR_KEY = "bw_operator_of_the_tests"
 ABSENT = "PostgreSQL's server programs (initdb, postgres) are not installed, so its tests cannot run"
@@ -28,8 +31,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def runtime(settings: Settings) -> Iterator[Runtime]:
-    """An open runtime."""
-    opened = Runtime.open(settings)
+    """An open runtime with a small, fast embedder; everything else in it is real."""
+    opened = Runtime.open(settings, embedder=ThumbnailEmbedder())
     yield opened
     opened.close()
 
@@ -44,6 +47,29 @@ def app(settings: Settings, runtime: Runtime) -> FastAPI:
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A client of `app` that calls as the operator."""
     with TestClient(app, headers={"Authorization": f"Bearer {OPERATOR_KEY}"}) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shipped_embedder() -> Embedder:
+    """The shipped model, loaded once for the session."""
+    return load_embedder()
+
+
+@pytest.fixture(scope="session")
+def real_runtime(tmp_path_factory, shipped_embedder: Embedder) -> Iterator[Runtime]:
+    """A runtime with the shipped model, shared by the session: make a brand of your own and ask for it alone."""
+    real = Settings(data_dir=tmp_path_factory.mktemp("real") / "data", operator_key=OPERATOR_KEY, port=0)
+    opened = Runtime.open(real, embedder=shipped_embedder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def real_client(real_runtime: Runtime) -> Iterator[TestClient]:
+    """A client of the service with the shipped model, calling as the operator."""
+    served = create_app(real_runtime.settings, runtime=real_runtime)
+    with TestClient(served, headers={"Authorization": f"Bearer {OPERATOR_KEY}"}) as opened:
         yield opened
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from service.api.dependencies import RuntimeOf, require
 from service.errors import NotBuiltYet
+from service.openapi import ProblemDocument
+from service.problems import ProblemResponse
 
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[Depends(require("operator"))])
 
 _LATER = "This release serves one model; set BRANDWARDEN_MODEL and run `brandwarden rebuild` to change it."
+
+_NOT_YET: dict[str, Any] = {
+    "status_code": 501,
+    "response_class": ProblemResponse,
+    "responses": {501: {"model": ProblemDocument, "description": "Not in this release."}},
+}
 
 
 class SpaceOut(BaseModel):
@@ -64,13 +72,13 @@ def list_spaces(runtime: RuntimeOf) -> SpacePage:
     return SpacePage(items=[only], next_cursor=None)
 
 
-@router.post("", status_code=202, summary="Embed with another model")
+@router.post("", summary="Embed with another model", **_NOT_YET)
 def make_space(body: NewSpace) -> None:
     """Not implemented in this release: 501."""
     raise NotBuiltYet(f"{_LATER} {body.model} was not loaded.")
 
 
-@router.post("/{space_id}/{step}", status_code=202, summary="Shadow, promote or roll back a space")
+@router.post("/{space_id}/{step}", summary="Shadow, promote or roll back a space", **_NOT_YET)
 def move_space(space_id: str, step: Literal["shadow", "promote", "rollback"]) -> None:
     """Not implemented in this release: 501."""
     raise NotBuiltYet(f"{_LATER} {space_id} was not asked to {step}.")

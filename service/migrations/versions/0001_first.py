@@ -100,6 +100,34 @@ def upgrade() -> None:
     op.create_index(op.f("ix_jobs_key_id"), "jobs", ["key_id"], unique=False)
     op.create_index(op.f("ix_jobs_state"), "jobs", ["state"], unique=False)
     op.create_table(
+        "listings",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("listing_id", sa.String(length=200), nullable=False),
+        sa.Column("seller_id", sa.String(length=200), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("price_amount", sa.String(length=40), nullable=True),
+        sa.Column("price_currency", sa.String(length=3), nullable=True),
+        sa.Column("gtin", sa.String(length=40), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("territories", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("evidence_version", sa.Integer(), nullable=False),
+        sa.Column("space", sa.String(length=100), nullable=False),
+        sa.Column("index_generation", sa.BigInteger(), nullable=False),
+        sa.Column("calibration", sa.String(length=100), nullable=False),
+        sa.Column("elapsed_ms", sa.Integer(), nullable=False),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_listings")),
+        sa.UniqueConstraint("marketplace", "listing_id", name=op.f("uq_listings_marketplace_listing_id")),
+        sa.UniqueConstraint("revision", name=op.f("uq_listings_revision")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_listings_judged_at"), "listings", ["judged_at"], unique=False)
+    op.create_table(
         "marketplaces",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("slug", sa.String(length=64), nullable=False),
@@ -111,6 +139,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_marketplaces")),
         sa.UniqueConstraint("slug", name=op.f("uq_marketplaces_slug")),
     )
+    op.create_table(
+        "verdicts",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("match_id", sa.String(length=40), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("listing_id", sa.String(length=200), nullable=False),
+        sa.Column("image_index", sa.Integer(), nullable=False),
+        sa.Column("image_sha256", sa.String(length=64), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("reference_id", sa.String(length=40), nullable=False),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("space", sa.String(length=100), nullable=False),
+        sa.Column("calibration", sa.String(length=100), nullable=False),
+        sa.Column("given_by", sa.String(length=40), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_verdicts")),
+        sa.UniqueConstraint("id", name=op.f("uq_verdicts_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_verdicts_match_id"), "verdicts", ["match_id"], unique=False)
     op.create_table(
         "web_sessions",
         sa.Column("token_sha256", sa.String(length=64), nullable=False),
@@ -162,6 +215,58 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_job_errors_job_pk"), "job_errors", ["job_pk"], unique=False)
     op.create_table(
+        "listing_images",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("listing_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=True),
+        sa.Column("height", sa.Integer(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("kept", sa.Boolean(), nullable=False),
+        sa.Column("photo_vectors", sa.LargeBinary(), nullable=True),
+        sa.Column("logo_vectors", sa.LargeBinary(), nullable=True),
+        sa.Column("regions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("problem", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["listing_pk"], ["listings.pk"], name=op.f("fk_listing_images_listing_pk_listings"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_listing_images")),
+        sa.UniqueConstraint("listing_pk", "position", name=op.f("uq_listing_images_listing_pk_position")),
+    )
+    op.create_index(op.f("ix_listing_images_sha256"), "listing_images", ["sha256"], unique=False)
+    op.create_table(
+        "listing_matches",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("listing_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("image_index", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("reference_id", sa.String(length=40), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("box", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("reference_box", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("reasons", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("suppressed_by", sa.String(length=40), nullable=True),
+        sa.Column("case_id", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_listing_matches_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["listing_pk"], ["listings.pk"], name=op.f("fk_listing_matches_listing_pk_listings"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_listing_matches")),
+        sa.UniqueConstraint("id", name=op.f("uq_listing_matches_id")),
+        sa.UniqueConstraint(
+            "listing_pk", "kind", "reference_id", name=op.f("uq_listing_matches_listing_pk_kind_reference_id")
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_listing_matches_brand_id_pk"), "listing_matches", ["brand_id", "pk"], unique=False)
+    op.create_index(op.f("ix_listing_matches_listing_pk"), "listing_matches", ["listing_pk"], unique=False)
+    op.create_table(
         "reference_embeddings",
         sa.Column("reference_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("space", sa.String(length=80), nullable=False),
@@ -188,6 +293,11 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_index("ix_reference_embeddings_count", table_name="reference_embeddings")
     op.drop_table("reference_embeddings")
+    op.drop_index(op.f("ix_listing_matches_listing_pk"), table_name="listing_matches")
+    op.drop_index(op.f("ix_listing_matches_brand_id_pk"), table_name="listing_matches")
+    op.drop_table("listing_matches")
+    op.drop_index(op.f("ix_listing_images_sha256"), table_name="listing_images")
+    op.drop_table("listing_images")
     op.drop_index(op.f("ix_job_errors_job_pk"), table_name="job_errors")
     op.drop_table("job_errors")
     op.drop_index(op.f("ix_catalog_references_sha256"), table_name="catalog_references")
@@ -196,7 +306,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_web_sessions_key_id"), table_name="web_sessions")
     op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
     op.drop_table("web_sessions")
+    op.drop_index(op.f("ix_verdicts_match_id"), table_name="verdicts")
+    op.drop_table("verdicts")
     op.drop_table("marketplaces")
+    op.drop_index(op.f("ix_listings_judged_at"), table_name="listings")
+    op.drop_table("listings")
     op.drop_index(op.f("ix_jobs_state"), table_name="jobs")
     op.drop_index(op.f("ix_jobs_key_id"), table_name="jobs")
     op.drop_index(op.f("ix_jobs_brand_id"), table_name="jobs")
