@@ -15,8 +15,8 @@ from indexes.database import Database
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration
 from indexes.search import Searcher
-from service.enrolment import Enrolment
 from service.catalogs import CatalogImports
+from service.enrolment import Enrolment
 from service.fetching import Fetcher
 from service.idempotency import Idempotency
 from service.jobs import Jobs
