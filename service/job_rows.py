@@ -1,8 +1,8 @@
 """The rows behind long work: tables `jobs` and `job_errors`, and every statement on them.
 
-A process that works on a job holds a lease it renews; when it dies, the lease runs out and another takes the job from
-its cursor. Progress, cursor and row errors of a stretch of work are written in one transaction, so that nothing is
-counted or reported twice. What jobs do, and in which thread, is `service.jobs`.
+Whoever works on a job holds a lease, named by a token, and renews it; when its process dies, the lease runs out and
+another takes the job from its cursor. Progress, cursor and row errors of a stretch of work are written in one
+transaction, so that nothing is counted or reported twice. What jobs do, and in which thread, is `service.jobs`.
 """
 
 from __future__ import annotations
@@ -157,14 +157,14 @@ class JobRows:
         with self._database.read() as connection:
             return int(connection.execute(sa.select(_JOBS.c.attempts).where(_JOBS.c.pk == job.pk)).scalar_one())
 
-    def renew(self, token: str, lease: timedelta) -> dict[int, bool]:
-        """Hold on to every job of `token`; each with whether its cancellation was asked for."""
-        held = _JOBS.update().where(_JOBS.c.lease_token == token, _JOBS.c.state == "running")
+    def renew(self, tokens: Collection[str], lease: timedelta) -> dict[str, bool]:
+        """Hold on to the jobs of `tokens`; each that is still held, with whether its cancellation was asked for."""
+        held = _JOBS.update().where(_JOBS.c.lease_token.in_(tokens), _JOBS.c.state == "running")
         with self._database.write() as connection:
             rows = connection.execute(
-                held.values(lease_until=utc_now() + lease).returning(_JOBS.c.pk, _JOBS.c.cancel_requested)
+                held.values(lease_until=utc_now() + lease).returning(_JOBS.c.lease_token, _JOBS.c.cancel_requested)
             )
-            return {row.pk: row.cancel_requested for row in rows}
+            return {row.lease_token: row.cancel_requested for row in rows}
 
     def record(
         self, job: Job, token: str, *, done: int, total: int | None, cursor: Any, errors: Sequence[RowError]

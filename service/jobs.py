@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -19,21 +18,12 @@ from indexes.errors import IndexesError
 from indexes.ids import new_id
 from indexes.paging import Page
 from service.errors import ServiceError
+from service.job_context import JobCancelled, JobContext, JobInterrupted, told
 from service.job_rows import MAX_ATTEMPTS, Job, JobRows, RowError, State
-from service.problems import describe
 from vision.errors import VisionError
 
 __all__ = ["Job", "JobCancelled", "JobContext", "JobInterrupted", "Jobs", "RowError", "State"]
 _LOG = logging.getLogger("brandwarden.jobs")
-_FLUSH_SECONDS = 0.5
-
-
-class JobCancelled(Exception):
-    """Raised by `checkpoint` and `advance` when somebody cancelled the job; handlers let it pass."""
-
-
-class JobInterrupted(Exception):
-    """The process is stopping or lost the job to another one; handlers let it pass."""
 
 
 class Starter(Protocol):
@@ -46,78 +36,6 @@ class Starter(Protocol):
     @property
     def brand_id(self) -> str | None:
         """The brand the key belongs to, if any."""
-
-
-class JobContext:
-    """A handler's side of a running job. Only the job's own thread may use it, except `cancelled`."""
-
-    def __init__(self, job: Job, rows: JobRows, token: str, stopping: threading.Event) -> None:
-        self.job = job
-        self.done = job.done
-        self.total = job.total
-        self.cursor: Any = job.cursor
-        self.error_count = job.error_count
-        self._rows = rows
-        self._token = token
-        self._stopping = stopping
-        self._cancel = threading.Event()
-        self._lost = threading.Event()
-        self._errors: list[RowError] = []
-        self._flushed = time.monotonic()
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What the job was started with."""
-        return self.job.params
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody asked for the job to end."""
-        return self._cancel.is_set()
-
-    def error(self, row: int | None, file: str | None, problem: dict[str, Any] | str | Exception) -> None:
-        """Report a row that failed; written with the next `advance`, which counts it as done."""
-        told = _told(problem) if isinstance(problem, Exception) else problem
-        self._errors.append(RowError(row, file, told))
-        self.error_count += 1
-
-    @property
-    def ending(self) -> bool:
-        """Whether the work should end, for threads of the handler that must not raise for it."""
-        return self._lost.is_set() or self._stopping.is_set() or self.cancelled
-
-    def advance(self, done: int, total: int | None = None, *, cursor: Any = None) -> None:
-        """Progress: everything up to `cursor` (default `done`) is finished and never done again. Also a checkpoint."""
-        self.done = done
-        self.total = self.total if total is None else total
-        self.cursor = done if cursor is None else cursor
-        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
-            self.flush()
-        self.checkpoint()
-
-    def checkpoint(self) -> None:
-        """Raise `JobCancelled` or `JobInterrupted` when the work should end here."""
-        if self._lost.is_set() or self._stopping.is_set():
-            raise JobInterrupted
-        if self.cancelled:
-            raise JobCancelled
-
-    def flush(self) -> None:
-        """Write progress and errors now; `JobInterrupted` when another process has the job."""
-        kept = self._rows.record(
-            self.job, self._token, done=self.done, total=self.total, cursor=self.cursor, errors=self._errors
-        )
-        if not kept:
-            raise JobInterrupted
-        self._errors = []
-        self._flushed = time.monotonic()
-
-    def note(self, *, cancelled: bool, lost: bool) -> None:
-        """What the lease keeper learned."""
-        if cancelled:
-            self._cancel.set()
-        if lost:
-            self._lost.set()
 
 
 Handler = Callable[[JobContext], None]
@@ -136,8 +54,7 @@ class Jobs:
         self._poll = poll_seconds
         self._handlers: dict[str, Handler] = {}
         self._ended_hooks: dict[str, Ended] = {}
-        self._token = new_id("run")
-        self._running: dict[int, JobContext] = {}
+        self._running: dict[str, JobContext] = {}  # by lease token
         self._lock = threading.Lock()
         self._wake = threading.Condition()
         self._stopping = threading.Event()
@@ -188,8 +105,9 @@ class Jobs:
         if was_queued:
             self._call_ended(job)
         with self._lock:
-            if job.pk in self._running and job.cancel_requested:
-                self._running[job.pk].note(cancelled=True, lost=False)
+            mine = [context for context in self._running.values() if context.job.pk == job.pk]
+        for context in mine:
+            context.note(cancelled=job.cancel_requested, lost=False)
         return job
 
     def open(self) -> None:
@@ -215,30 +133,31 @@ class Jobs:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
+            token = new_id("run")
             try:
-                job = self._rows.claim(tuple(self._handlers), self._token, self._lease)
+                job = self._rows.claim(tuple(self._handlers), token, self._lease)
             except Exception:  # noqa: BLE001  # a database that is away for a while must not end the worker
                 _LOG.exception("jobs cannot be claimed")
                 job = None
             if job is not None:
-                self._run(job)
+                self._run(job, token)
                 continue
             with self._wake:
                 if not self._stopping.is_set():
                     self._wake.wait(self._poll)
 
-    def _run(self, job: Job) -> None:
-        context = JobContext(job, self._rows, self._token, self._stopping)
+    def _run(self, job: Job, token: str) -> None:
+        context = JobContext(job, self._rows, token, self._stopping)
         with self._lock:
-            self._running[job.pk] = context
+            self._running[token] = context
         context.note(cancelled=job.cancel_requested, lost=False)
         try:
-            self._finish(context, *self._outcome(context))
+            self._finish(context, token, *self._outcome(context))
         except Exception:  # noqa: BLE001  # the job stays leased and is taken up again once the database answers
             _LOG.exception("job %s could not be recorded", job.id)
         finally:
             with self._lock:
-                del self._running[job.pk]
+                del self._running[token]
 
     def _outcome(self, context: JobContext) -> tuple[State, dict[str, Any] | None]:
         try:
@@ -251,22 +170,22 @@ class Jobs:
         except JobCancelled:
             return "cancelled", None
         except (ServiceError, VisionError, IndexesError) as error:
-            return "failed", _told(error)
+            return "failed", told(error)
         except Exception as error:  # noqa: BLE001  # a handler's bug fails its job, not the worker
             _LOG.exception("job %s failed", context.job.id)
-            return "failed", _told(error)
+            return "failed", told(error)
         return "succeeded", None
 
-    def _finish(self, context: JobContext, state: State, problem: dict[str, Any] | None) -> None:
+    def _finish(self, context: JobContext, token: str, state: State, problem: dict[str, Any] | None) -> None:
         job = context.job
         try:
             context.flush()
         except JobInterrupted:
             return  # another process has it
         if state == "queued":
-            self._rows.release(job, self._token)
+            self._rows.release(job, token)
             return
-        self._rows.finish(job, self._token, state, problem)
+        self._rows.finish(job, token, state, problem)
         self._call_ended(job)
         _LOG.info("job %s %s", job.id, state, extra={"kind": job.kind})
 
@@ -281,14 +200,9 @@ class Jobs:
             if not running:
                 continue
             try:
-                held = self._rows.renew(self._token, self._lease)
+                held = self._rows.renew(tuple(running), self._lease)
             except Exception:  # noqa: BLE001  # as above; the lease outlives a short absence
                 _LOG.exception("job leases cannot be renewed")
                 continue
-            for pk, context in running.items():
-                context.note(cancelled=held.get(pk, False), lost=pk not in held)
-
-
-def _told(error: Exception) -> dict[str, Any]:
-    """The problem document of `error`, without the id of a request, for there is none."""
-    return {name: value for name, value in describe(error).document().items() if name != "request_id"}
+            for token, context in running.items():
+                context.note(cancelled=held.get(token, False), lost=token not in held)
