@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from vision.embedders.folding import fold_batch_norms
 from vision.embedders.sidecar import HEADS, SIDECAR, Sidecar, read_sidecar
 from vision.errors import ModelError
 
@@ -54,6 +55,7 @@ def load_checkpoint(name: str, *, device: str, precision: str) -> Checkpoint:
     mean, std = tuple(preprocess["mean"]), tuple(preprocess["std"])
     space_id = _space_id(visual, directory if sidecar else None, {"side": side, "mean": mean, "std": std})
     embed_dim = _embed_dim(visual, side)
+    visual = fold_batch_norms(visual, side)
     visual = visual.to(device=target, dtype=dtype).to(memory_format=torch.channels_last)
     return Checkpoint(visual, embed_dim, side, mean, std, target, dtype, space_id, sidecar)
 
