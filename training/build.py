@@ -6,6 +6,9 @@ Place in the flow: `brandwarden-train build`. Meets the service only in the file
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +16,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.heads import Effort, learn_logo, learn_photo
+from training.marks import Mark, read_marks
+from training.measure import Recall, measure_copies, measure_logos
+from training.photos import data_directory, read_photos, split_photos
 from training.towers import EMBED_DIM, SIDE, write_tower
-from vision.embedders.sidecar import Logoness, Part, Projection, Sidecar, write_sidecar
+from vision.embedders.checkpoint import load_checkpoint
+from vision.embedders.clip import ClipEmbedder
+from vision.embedders.sidecar import Logoness, Part, Projection, Sidecar, read_sidecar, write_sidecar
+from vision.embedding import Pixels
+from vision.errors import ModelError
 
 PHOTO_DIM: Final = EMBED_DIM
 LOGO_DIM: Final = 128
+HELD_OUT_MARKS: Final = 300
 STAGES: Final = (2, 3, 4)
 CHANNELS: Final = (40, 112, 320, 1280)
 """Channels of the maps: three stages at strides 8, 16 and 32, and the last map before pooling."""
@@ -32,11 +44,58 @@ SHAPES: Final = (
 )
 
 
-def build_model(directory: Path, *, seed: int) -> None:
-    """Write a model directory whose heads are random projections: ImageNet features, nothing learned yet."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model retrieves on held-out pictures: copies by family, pasted marks, and marks with a window on them."""
+
+    copies: dict[str, Recall]
+    logos: Recall
+    windows: float
+
+
+def build_model(directory: Path, *, seed: int, effort: Effort, say: Callable[[str], None]) -> tuple[Measured, Measured]:
+    """Write the model directory with learned heads; returns what was measured before and after learning.
+
+    Reads the development data (`training.photos.data_directory`); `say` is told of every step.
+    """
     random = np.random.default_rng(seed)
-    write_tower(directory, torch.from_numpy(_orthogonal(random, EMBED_DIM, CHANNELS[3])), seed=seed)
+    projection = orthogonal(random, EMBED_DIM, CHANNELS[3])
+    write_tower(directory, torch.from_numpy(projection), seed=seed)
     write_sidecar(directory, initial_heads(random))
+    split = split_photos(data_directory())
+    photos, held_out = read_photos(split.learn[: effort.photos]), read_photos(split.hold_out)
+    marks = read_marks(effort.marks + HELD_OUT_MARKS, random=random)
+    learned, unseen = marks[HELD_OUT_MARKS:], marks[:HELD_OUT_MARKS]
+    say(f"{len(photos)} photos and {len(learned)} marks to learn from, {len(held_out)} and {len(unseen)} held out")
+    before = measure(directory, held_out, unseen, seed=seed)
+    say(f"before: {before}")
+    sidecar = learn_heads(directory, photos, learned, random, effort)
+    write_sidecar(directory, sidecar)
+    after = measure(directory, held_out, unseen, seed=seed)
+    say(f"after: {after}")
+    return before, after
+
+
+def learn_heads(
+    directory: Path, photos: list[Pixels], marks: list[Mark], random: np.random.Generator, effort: Effort
+) -> Sidecar:
+    """All three heads on the tower in `directory`."""
+    embedder, initial = _load(directory), read_sidecar(directory)
+    if initial is None:
+        raise ModelError(f"{directory} has no sidecar; build writes one before it learns")
+    photo = learn_photo(embedder, initial, photos, random, effort)
+    return learn_logo(embedder, dataclasses.replace(initial, photo=photo), photos, marks, random=random, effort=effort)
+
+
+def measure(directory: Path, photos: list[Pixels], marks: list[Mark], *, seed: int) -> Measured:
+    """Retrieval of the model in `directory` on pictures it has not learned from."""
+    embedder = _load(directory)
+    logos, windows = measure_logos(embedder, photos, marks, seed=seed)
+    return Measured(measure_copies(embedder, photos, seed=seed), logos, windows)
+
+
+def _load(directory: Path) -> ClipEmbedder:
+    return ClipEmbedder(load_checkpoint(f"local-dir:{directory}", device="cpu", precision="auto"), directory.name)
 
 
 def initial_heads(random: np.random.Generator) -> Sidecar:
@@ -71,9 +130,10 @@ def descriptor_size(parts: tuple[Part, ...]) -> int:
 
 def _random_projection(random: np.random.Generator, parts: tuple[Part, ...], dim: int) -> Projection:
     size = descriptor_size(parts)
-    return Projection(parts, np.zeros(size, np.float32), _orthogonal(random, dim, size))
+    return Projection(parts, np.zeros(size, np.float32), orthogonal(random, dim, size))
 
 
-def _orthogonal(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+def orthogonal(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    """A random `[rows, columns]` matrix with orthonormal rows."""
     basis, _ = np.linalg.qr(random.standard_normal((columns, rows)))
     return np.ascontiguousarray(basis.T, np.float32)

@@ -23,11 +23,15 @@ def _root() -> None:
 def build(
     out: Annotated[Path, typer.Option(help="Directory to write the model to.")] = MODEL_DIRECTORY,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 7,
+    photos: Annotated[int, typer.Option(help="Photographs to learn from, at most.")] = 1400,
+    marks: Annotated[int, typer.Option(help="Brand marks to learn from, at most.")] = 1300,
+    scenes: Annotated[int, typer.Option(help="Photographs with pasted marks to make.")] = 2000,
 ) -> None:
-    """Build the default model from public weights."""
+    """Build the default model: public weights, heads learned on the development data (BRANDWARDEN_DATA)."""
     from training.build import build_model  # noqa: PLC0415 - torch loads for the command, not for --help
+    from training.heads import Effort  # noqa: PLC0415 - the same
 
-    build_model(out, seed=seed)
+    build_model(out, seed=seed, effort=Effort(photos=photos, marks=marks, scenes=scenes), say=typer.echo)
     typer.echo(f"wrote {out}")
 
 

@@ -65,7 +65,7 @@ class ClipEmbedder:
         """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all."""
         if not batch:
             return []
-        features = self._run([item.pixels for item in batch])
+        features = self.dense([item.pixels for item in batch])
         return [
             QueryEmbedding(photo, logo)
             for photo, logo in zip(self._photo_regions(features), self._logo_windows(features), strict=True)
@@ -74,7 +74,7 @@ class ClipEmbedder:
     @torch.inference_mode()
     def embed_photos(self, batch: Sequence[Prepared]) -> list[Regions]:
         """Six regions of each reference photo: the whole, the centre and the quarters."""
-        return self._photo_regions(self._run([item.pixels for item in batch])) if batch else []
+        return self._photo_regions(self.dense([item.pixels for item in batch])) if batch else []
 
     @torch.inference_mode()
     def embed_logos(self, pictures: Sequence[Pixels]) -> list[Regions]:
@@ -82,16 +82,18 @@ class ClipEmbedder:
         views = [logo_views(pixels, side=self._view_side, fill=self._view_fill) for pixels in pictures]
         return [self._embed_views(group) for group in views]
 
-    def _embed_views(self, views: list[View]) -> Regions:
-        features = self._run([view.pixels for view in views])
-        corners = torch.from_numpy(as_corners([view.box for view in views])).to(self._checkpoint.device)
-        vectors = self._heads.logo(features, corners, torch.arange(len(views), device=corners.device))
-        return Regions((WHOLE,) * len(views), _vectors(vectors), np.ones(len(views), np.float32))
-
-    def _run(self, pictures: Sequence[Pixels]) -> Features:
+    @torch.inference_mode()
+    def dense(self, pictures: Sequence[Pixels]) -> Features:
+        """The maps of square pictures of any one size, for training; `embed_*` is what everyone else wants."""
         # a row-major picture is already what torch calls channels_last, so permuting copies nothing
         stacked = torch.from_numpy(np.stack(pictures)).to(self._checkpoint.device).permute(0, 3, 1, 2)
         return self._tower(((stacked.float() - self._mean) * self._scale).to(self._checkpoint.dtype))
+
+    def _embed_views(self, views: list[View]) -> Regions:
+        features = self.dense([view.pixels for view in views])
+        corners = torch.from_numpy(as_corners([view.box for view in views])).to(self._checkpoint.device)
+        vectors = self._heads.logo(features, corners, torch.arange(len(views), device=corners.device))
+        return Regions((WHOLE,) * len(views), _vectors(vectors), np.ones(len(views), np.float32))
 
     def _photo_regions(self, features: Features) -> list[Regions]:
         count, layout = len(features.image), as_corners(PHOTO_LAYOUT)

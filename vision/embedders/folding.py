@@ -7,6 +7,7 @@ where it gives the same answer, so a tower that wires its layers in another orde
 from __future__ import annotations
 
 import copy
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def _fold_children(module: nn.Module) -> int:
     """Merge neighbouring children of one module; returns how many pairs were merged."""
     children = list(module.named_children())
     count = 0
-    for (_, conv), (name, norm) in zip(children, children[1:], strict=False):
+    for (_, conv), (name, norm) in itertools.pairwise(children):
         if _is_pair(conv, norm):
             assert isinstance(conv, nn.Conv2d)  # noqa: S101 - tells the type checker what _is_pair found
             assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - the same

@@ -90,7 +90,7 @@ class PlainHeads:
         corners, _ = window_grid(PLAIN_SHAPES, cells)
         if len(corners) == 0:
             corners = np.array([[0, 0, cells, cells]], np.int64)
-        means = F.normalize(_window_means(last, torch.from_numpy(corners).to(last.device)), dim=1)
+        means = F.normalize(window_means(last, torch.from_numpy(corners).to(last.device)), dim=1)
         whole = F.normalize(last.mean(dim=(2, 3)), dim=1)
         scores = (1.0 - torch.einsum("nck,nc->nk", means, whole)) / 2.0
         return (corners / cells).astype(np.float32), scores.clamp(0.0, 1.0).cpu().numpy()
@@ -176,7 +176,7 @@ def _window_sums(cells: Tensor, corners: Tensor, kinds: Tensor) -> Tensor:
     return total.float()
 
 
-def _window_means(cells: Tensor, corners: Tensor) -> Tensor:
+def window_means(cells: Tensor, corners: Tensor) -> Tensor:
     """Means `[n, c, k]` over windows `[k, 4]` of every channel."""
     table = _integral(cells)
     x0, y0, x1, y1 = corners.unbind(1)
