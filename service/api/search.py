@@ -6,9 +6,9 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from indexes.search import Match
 from starlette.responses import JSONResponse
 
+from indexes.search import Match
 from service.api.dependencies import RuntimeOf, require
 from service.api.listing_models import SearchOut
 from service.api.waiting import settle, while_connected

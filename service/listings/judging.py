@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from indexes.search import Match
 
+from indexes.search import Match
 from service.decisions import Decision, Thresholds, strongest, suppression
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from indexes.search import SearchResult
-
 from service.errors import Overloaded
 from service.metrics import Metrics
 from service.pipeline.admission import Admission

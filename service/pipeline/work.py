@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from indexes.search import SearchResult
-
 from vision.embedding import Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
 from vision.images import Picture
 
