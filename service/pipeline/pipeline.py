@@ -70,6 +70,11 @@ class Pipeline:
         return self._door.inside
 
     @property
+    def decoding(self) -> int:
+        """Pictures on their way that are not decoded yet."""
+        return self._decoding
+
+    @property
     def draining(self) -> bool:
         """Whether the pipeline takes no more pictures."""
         return self._door.draining
