@@ -32,7 +32,7 @@ class PictureKeeper:
         When the block fails, pictures that no row names are removed again.
         """
         with self._lock:
-            self._pins.update(pictures.keys())
+            self._pins.update(list(pictures))
         try:
             for data in pictures.values():
                 self._blobs.put(data)
@@ -57,5 +57,5 @@ class PictureKeeper:
 
     def _unpin(self, sha256s: Collection[str]) -> None:
         with self._lock:
-            self._pins.subtract(sha256s)
+            self._pins.subtract(list(sha256s))
             self._pins += Counter()  # drops those at zero

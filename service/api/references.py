@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from indexes.catalog import Reference
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
-from service.api.waiting import settle, while_connected
+from service.api.waiting import result_of, while_connected
 from service.errors import Forbidden, Invalid, Missing
 from service.forms import Form, FormLimits, read_form
 from service.idempotency import once
@@ -92,9 +92,7 @@ async def add_reference(brand_id: str, request: Request, runtime: RuntimeOf, pri
 
     async def work() -> Response:
         await asyncio.to_thread(runtime.enrolment.known, brand_id, kind, fields["external_id"])
-        (embedded,) = await while_connected(request, settle([runtime.enrolment.embed(data, kind)]))
-        if isinstance(embedded, BaseException):
-            raise embedded
+        embedded = await while_connected(request, result_of(runtime.enrolment.embed(data, kind)))
         reference = await asyncio.to_thread(runtime.enrolment.store, brand_id, kind, data, embedded, fields)
         document = ReferenceOut.model_validate(reference).model_dump(mode="json")
         return JSONResponse(document, 201, headers={"Location": f"/v1/brands/{brand_id}/references/{reference.id}"})

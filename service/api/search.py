@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from indexes.search import Match
 from service.api.dependencies import RuntimeOf, require
 from service.api.listing_models import SearchOut
-from service.api.waiting import settle, while_connected
+from service.api.waiting import result_of, while_connected
 from service.errors import Invalid
 from service.forms import Form, FormLimits, read_form
 from service.keys import Principal
@@ -82,13 +82,8 @@ async def _check(
 ) -> Checked:
     runtime.pipeline.check_room(1)
     if isinstance(source, str):
-        limit = runtime.settings.image_max_bytes
-        source = await asyncio.to_thread(runtime.fetcher.fetch, source, max_bytes=limit)
-    future = runtime.pipeline.query(source, kinds=kinds, brand_ids=brand_ids, per_kind=per_kind)
-    (checked,) = await settle([future])
-    if isinstance(checked, BaseException):
-        raise checked
-    return checked  # type: ignore[no-any-return]  # the future is one of `Checked`
+        source = await result_of(runtime.listings.fetch(source))
+    return await result_of(runtime.pipeline.query(source, kinds=kinds, brand_ids=brand_ids, per_kind=per_kind))
 
 
 async def _picture(form: Form) -> bytes | str:

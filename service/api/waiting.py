@@ -18,6 +18,11 @@ async def settle(futures: Sequence[Future[Any]]) -> list[Any]:
     return await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
 
 
+async def result_of(future: Future[T]) -> T:
+    """The result of `future`, or its error raised; when the waiting is cancelled so is it."""
+    return await asyncio.wrap_future(future)
+
+
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`; cancels it and raises `ClientDisconnect` when the client leaves first.
 

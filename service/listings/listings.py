@@ -80,6 +80,10 @@ class Listings:
         self._pipeline.check_room(len(listing.images))
         return [self._get(source) for source in listing.images]
 
+    def fetch(self, url: str) -> Future[bytes]:
+        """Fetch one picture in a thread that may wait for strangers; ends with `FetchFailed` where that fails."""
+        return self._fetching.submit(self._fetcher.fetch, url, max_bytes=self._settings.image_max_bytes)
+
     def check(self, sources: Sequence[Source], *, patience: float = 0.0) -> list[Future[Checked]]:
         """Send what was collected through the pipeline, all together; a source that failed stays failed."""
         readable = [source for source in sources if isinstance(source, bytes)]
@@ -144,7 +148,7 @@ class Listings:
 
     def _get(self, source: ImageSource) -> Future[bytes]:
         if source.url is not None:
-            return self._fetching.submit(self._fetcher.fetch, source.url, max_bytes=self._settings.image_max_bytes)
+            return self.fetch(source.url)
         if source.error is not None:
             return _failed(source.error)
         ready: Future[bytes] = Future()

@@ -1,0 +1,72 @@
+"""Pictures that several rows share: kept while one names them, gone with the last."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from indexes.blobs import BlobStore
+from service.pictures import PictureKeeper
+
+DATA = b"the bytes of a picture"
+SHA = hashlib.sha256(DATA).hexdigest()
+
+
+class Rows:
+    """The rows that name pictures."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()
+
+    def in_use(self, sha256s) -> frozenset[str]:
+        return frozenset(self.named & set(sha256s))
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
+
+
+@pytest.fixture
+def blobs(tmp_path) -> BlobStore:
+    return BlobStore(tmp_path.as_uri())
+
+
+@pytest.fixture
+def keeper(blobs, rows) -> PictureKeeper:
+    return PictureKeeper(blobs, rows.in_use)
+
+
+def test_a_picture_is_on_disk_before_its_row_is_written(keeper, blobs):
+    with keeper.keep({SHA: DATA}):
+        assert blobs.get(SHA) == DATA
+
+
+def test_an_erasure_meanwhile_leaves_what_is_about_to_be_named(keeper, blobs, rows):
+    with keeper.keep({SHA: DATA}):
+        assert keeper.release([SHA]) == 0
+        rows.named.add(SHA)
+    assert blobs.exists(SHA)
+    assert keeper.release([SHA]) == 0
+    rows.named.clear()
+    assert keeper.release([SHA]) == 1
+    assert not blobs.exists(SHA)
+
+
+def test_two_writers_of_one_picture_hold_it_until_both_are_done(keeper, blobs):
+    with keeper.keep({SHA: DATA}):
+        with keeper.keep({SHA: DATA}):
+            pass
+        assert keeper.release([SHA]) == 0
+    assert keeper.release([SHA]) == 1
+
+
+def test_a_write_that_fails_leaves_no_picture_behind(keeper, blobs):
+    def refused() -> None:
+        with keeper.keep({SHA: DATA}):
+            raise ValueError("the row was refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        refused()
+    assert not blobs.exists(SHA)
