@@ -18,7 +18,9 @@ def describe_machine() -> dict[str, str | int]:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         cpu = names[0] if names else cpu
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
@@ -34,7 +36,11 @@ def write_result(name: str, figures: dict[str, object]) -> Path:
     """Write `figures` with the machine and the time to `benchmarks/results/<name>.json`."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    document = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine(), **figures}
+    document = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": describe_machine(),
+        **figures,
+    }
     path.write_text(json.dumps(document, indent=2) + "\n")
     return path
 
