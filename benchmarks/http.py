@@ -25,6 +25,9 @@ import httpx
 
 from benchmarks.machine import percentile
 from benchmarks.pictures import jpegs, source_name
+from service.listings import ImageSource, ListingInput
+from service.runtime import Runtime
+from service.settings import Settings
 
 Figures = dict[str, object]
 
@@ -86,10 +89,6 @@ def run_load(url: str, key: str, count: int, clients: int, seed: int) -> dict[st
 
 def run_in_process(data_dir: Path, pictures: list[bytes], callers: int) -> float:
     """Listings a second through the pipeline and the listing store of a `Runtime` here, with `callers` threads."""
-    from service.listings import ListingInput, PictureInput
-    from service.runtime import Runtime
-    from service.settings import Settings
-
     runtime = Runtime.open(Settings.from_env(data_dir=data_dir))
     queue: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
     for numbered in enumerate(pictures):
@@ -101,7 +100,7 @@ def run_in_process(data_dir: Path, pictures: list[bytes], callers: int) -> float
                 number, picture = queue.get_nowait()
             except Empty:
                 return
-            runtime.listings.judge(ListingInput(listing_id=f"in-{number}", images=(PictureInput(data=picture),)))
+            runtime.listings.judge(ListingInput(listing_id=f"in-{number}", images=(ImageSource(data=picture),)))
 
     try:
         runtime.pipeline.canary(60)
@@ -129,6 +128,7 @@ def measure(count: int = 400, clients: int = 4, references: int = 200) -> Figure
         in_process = run_in_process(data_dir, list(jpegs(count, 800, seed=4)), clients)
     latencies = [1000 * value for value in load["latencies"]]  # type: ignore[attr-defined]  # JSON of our own client
     seconds = float(str(load["seconds"]))
+    client_share = float(str(load["client_cpu_seconds"])) / seconds / (os.cpu_count() or 1)
     return {
         "pictures": source_name(),
         "references": references,
