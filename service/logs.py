@@ -60,6 +60,6 @@ def set_up_logs(log_format: str, *, stream: TextIO | None = None, level: int = l
     handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "botocore", "aiobotocore", "s3fs"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    root.setLevel(max(level, logging.WARNING))  # libraries tell of trouble only: at `info` they log URLs and paths
+    for name in ("brandwarden", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
