@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import jinja2
 
+from service.decisions import DEFAULT_THRESHOLDS
 from vision.boxes import WHOLE, Box
 from vision.drawing import Colour, draw_box
 from vision.errors import ImageError
@@ -66,8 +67,12 @@ def make_entry(
     expected: str | None = None,
     held: bool | None = None,
 ) -> Entry:
-    """An entry of one listing result (the JSON of `POST /v1/listings`) and the listing's encoded pictures."""
-    pairs = [_pair(match, pictures, reference_picture) for match in result.get("matches", ())[:_SHOWN_MATCHES]]
+    """An entry of one listing result (the JSON of `POST /v1/listings`) and the listing's encoded pictures.
+
+    Matches that would not even be monitored are noise to a reader and are left out.
+    """
+    found = [match for match in result.get("matches", ()) if match["confidence"] >= DEFAULT_THRESHOLDS.monitor]
+    pairs = [_pair(match, pictures, reference_picture) for match in found[:_SHOWN_MATCHES]]
     problems = [
         f"picture {image['index']}: {image['problem'].get('detail') or image['problem'].get('title')}"
         for image in result.get("images", ())

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,7 +23,6 @@ from service.commands.terminal import EXIT_USAGE, CommandFailed
 from service.decisions import DEFAULT_THRESHOLDS, Decision, strongest, suppression
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.judging import best_matches
-from service.listings.listings import outcome_of
 from service.listings.values import ImageResult, ImageSource, ListingInput
 from service.pipeline import Checked
 from service.problems import describe
@@ -75,8 +75,8 @@ class LocalChecker:
             return _refused(listing, Invalid(listing.problem))
         asked = ListingInput(listing.listing_id, tuple(_source(picture) for picture in listing.pictures))
         try:
-            sources = [outcome_of(future) for future in self._runtime.listings.collect(asked)]
-            outcomes = [outcome_of(future) for future in self._runtime.listings.check(sources, patience=PATIENCE)]
+            sources = _settled(self._runtime.listings.collect(asked))
+            outcomes = _settled(self._runtime.listings.check(sources, patience=PATIENCE))
         except ServiceError as error:
             return _refused(listing, error)
         checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
@@ -171,6 +171,11 @@ class RemoteChecker:
             if answer.status_code not in {429, 503} or time.monotonic() > deadline:
                 return answer
             time.sleep(min(float(answer.headers.get("Retry-After", "1")), 10.0))
+
+
+def _settled(futures: Sequence[Future[Any]]) -> list[Any]:
+    """Results, or the exceptions the futures ended with, in order."""
+    return [future.exception() or future.result() for future in futures]
 
 
 def _source(picture: ScannedPicture) -> ImageSource:

@@ -26,7 +26,9 @@ def demo_command(
     if as_json:
         print_json(result.as_json())
     else:
-        print_table(Console(), result.outcomes)
+        terminal = Console()
+        # Without a terminal, as in a log of CI, rich would fold the table to 80 columns.
+        print_table(terminal if terminal.is_terminal else Console(width=130), result.outcomes)
     held = sum(outcome.held for outcome in result.outcomes)
     notes.print(f"{held} of {len(result.outcomes)} expectations held in {result.seconds:.0f} s. Report: {report}")
     if not result.held:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from service.decisions import DEFAULT_THRESHOLDS
 from service.demo.scenario import DemoListing, Expected
 
-FLAGGED: Final = 0.5
-"""Confidence from which a match counts as flagged; without a policy such a match is for review."""
+FLAGGED: Final = DEFAULT_THRESHOLDS.review
+"""Confidence from which a match counts as flagged: without a policy such a match is for review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Outcome:
 
     @property
     def best(self) -> Mapping[str, Any] | None:
-        """The strongest match."""
-        return next(iter(self.result["matches"]), None)
+        """The strongest match, if there is one that would at least be monitored."""
+        found = next(iter(self.result["matches"]), None)
+        return found if found is not None and found["confidence"] >= DEFAULT_THRESHOLDS.monitor else None
 
     @property
     def expectation(self) -> str:
@@ -51,7 +53,7 @@ def describe(listing: DemoListing) -> str:
         return f"refused ({listing.status})"
     if listing.expected is None:
         return "nothing flagged"
-    return f"{listing.expected.kind.replace('_', ' ')}, {listing.expected.external_id}"
+    return f"{listing.expected.kind.replace('_', ' ')} {listing.expected.external_id}"
 
 
 def judge(listing: DemoListing, status: int, answer: Mapping[str, Any]) -> Outcome:

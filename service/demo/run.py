@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -66,7 +67,7 @@ def run_demo(console: Console, report: Path) -> DemoResult:
 
 def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
     """The outcomes as a table: listing, expected, decision, kind, brand, confidence."""
-    table = Table(title=TITLE, title_justify="left")
+    table = Table(title=TITLE, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("", "listing", "expected", "decision", "kind", "brand"):
         table.add_column(name, overflow="fold")
     table.add_column("confidence", justify="right")
