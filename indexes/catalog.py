@@ -124,13 +124,17 @@ class Catalog:
         status: ReferenceStatus | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        *,
+        newest_first: bool = False,
     ) -> Page[Reference]:
-        """References in the order they were added, of one brand or of all."""
+        """References in the order they were added, or the other way round, of one brand or of all."""
         query = sa.select(*COLUMNS).select_from(_JOINED).where(*_filters(brand_id, kind, status))
         if cursor is not None:
-            query = query.where(REFERENCES.c.pk > decode_cursor(cursor))
+            last = decode_cursor(cursor)
+            query = query.where(REFERENCES.c.pk < last if newest_first else REFERENCES.c.pk > last)
+        query = query.order_by(REFERENCES.c.pk.desc() if newest_first else REFERENCES.c.pk).limit(limit + 1)
         with self._database.read() as connection:
-            found = [as_reference(row) for row in connection.execute(query.order_by(REFERENCES.c.pk).limit(limit + 1))]
+            found = [as_reference(row) for row in connection.execute(query)]
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
 
     def count(

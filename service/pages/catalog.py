@@ -57,7 +57,7 @@ def show_catalog(request: Request, runtime: RuntimeOf, visitor: Visiting, shown:
         return _brands_page(request, runtime, visitor, cursor=shown.cursor)
     brand = _brand_of(runtime, visitor, shown.brand)
     kind, status = shown.kind or None, shown.status or None
-    found = runtime.catalog.list(brand.id, kind=kind, status=status, limit=_REFERENCES_SHOWN, cursor=shown.cursor)
+    found = runtime.catalog.list(brand.id, kind, status, _REFERENCES_SHOWN, shown.cursor, newest_first=True)
     return render(
         request,
         "catalog.html",

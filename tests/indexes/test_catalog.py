@@ -158,6 +158,10 @@ def test_pages_and_counts_are_of_one_brand(catalog, brand, database, rng):
     second = catalog.list(brand.id, limit=2, cursor=first.next_cursor)
     assert first.items + second.items == mine
     assert second.next_cursor is None
+    newest = catalog.list(brand.id, limit=2, newest_first=True)
+    rest = catalog.list(brand.id, limit=2, cursor=newest.next_cursor, newest_first=True)
+    assert newest.items + rest.items == mine[::-1]
+    assert rest.next_cursor is None
     assert (catalog.count(), catalog.count(brand.id), catalog.count(brand.id, kind="logo")) == (4, 3, 0)
 
 

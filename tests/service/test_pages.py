@@ -267,6 +267,7 @@ def test_the_grid_pages_and_filters(visitor, runtime, brand):
     sign_in(visitor)
     first = visitor.get(f"/catalog?brand={brand.id}")
     assert first.text.count('class="card ') == 24
+    assert "Cup 25" in first.text, "the newest come first"
     following = re.search(r'href="([^"]+cursor=[^"]+)"', first.text)[1].replace("&amp;", "&")
     second = visitor.get(following)
     assert second.text.count('class="card ') == 2
