@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.app import create_app
 from service.protocol import GuardedProtocol
@@ -23,6 +23,8 @@ from tests.e2e.browser import ARGUMENTS, Watch, find_chromium
 from tests.e2e.shop import CAT, COFFEE, PictureHost, cropped, jpeg
 
 OPERATOR_KEY = "bw_operator_of_the_browser_tests"
+_PATIENCE = 45_000
+"""Milliseconds after which something never comes; nothing here is a measurement."""
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,7 @@ def browser() -> Iterator[Browser]:
     path = find_chromium()
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        expect.set_options(timeout=_PATIENCE)
         yield opened
         opened.close()
 
@@ -104,7 +107,7 @@ def watch(origin) -> Iterator[Watch]:
 def page(browser, origin, watch) -> Iterator[Page]:
     """An empty tab in a profile of its own."""
     context = browser.new_context(base_url=origin, viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(_PATIENCE)
     opened = context.new_page()
     watch.follow(opened)
     yield opened
