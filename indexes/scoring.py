@@ -26,10 +26,10 @@ UNCALIBRATED_CAP: Final = 0.75
 """Confidence without a calibration never exceeds this, so it can recommend a review and nothing stronger."""
 
 _NEUTRAL: Final = {
-    "photo": {"agreement": 9.0, "correlation": 3.0, "inliers": 1.0},
-    "logo": {"shape": 8.0, "parts": 4.0},
+    "photo": {"agreement": 7.0, "central": 5.0},
+    "logo": {"own_shape": 12.0},
 }
-_NEUTRAL_BIAS: Final = {"photo": -6.0, "logo": -8.0}
+_NEUTRAL_BIAS: Final = {"photo": -7.0, "logo": -4.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def test_version_follows_content() -> None:
 
 def test_uncalibrated_never_reaches_beyond_a_review() -> None:
     plain = Calibration.uncalibrated()
-    judged = plain.judge("photo", {"agreement": 1.0, "correlation": 1.0, "inliers": 1.0})
+    judged = plain.judge("photo", {"agreement": 1.0, "central": 1.0})
     assert not plain.calibrated
     assert 0.5 < judged.confidence <= 0.75
 

@@ -2,12 +2,14 @@
 
 Place in the flow: `alignment` gives a matrix, **agreement** warps and compares, `photos` picks the best placement.
 A block counts where either picture has texture, so a swapped garment on a shared floor or mannequin counts against.
+Within a block the worst pixels are set aside before correlating: lines of text or stripes printed over a photograph
+leave the rest of it pixel for pixel the same, while another photograph of the same thing agrees nowhere so closely.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -16,10 +18,20 @@ from numpy.typing import NDArray
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix
 
-Blocks = NDArray[np.float32]
+Plane = NDArray[np.float32]
 
-MIN_DEVIATION = 4.0
-AGREES = 0.6
+BLOCK: Final = 16
+TEXTURED: Final = 4.0
+"""Standard deviation in grey levels from which a block has texture to compare."""
+
+AGREES: Final = 0.7
+AGREES_CLOSELY: Final = 0.9
+AGREES_WHOLE: Final = 0.6
+KEPT: Final = 0.6
+"""Share of a block's pixels that decide; the rest may be covered by something else."""
+
+CENTRAL: Final = 0.2
+"""Spread of the weight on the middle of the reference, where the product is, as a fraction of its sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,56 +39,90 @@ class Agreement:
     """Comparison over the blocks in view. See `PhotoEvidence` for the meaning of each number."""
 
     agreeing: float
-    blocks: int
-    correlation: float
+    close: float
+    central: float
+    whole: float
     layout: float
     coverage: float
-
-    @property
-    def strength(self) -> float:
-        """One number to rank placements of the same pair by."""
-        return self.agreeing * min(1.0, self.blocks / 24)
+    blocks: int
 
 
-def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8], block: int) -> Agreement:
+NOTHING: Final = Agreement(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+
+
+def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> Agreement:
     """Compare two aligned pictures, uint8 `[h, w, 3]`, where `visible` (uint8 `[h, w]`, 0 or 255) says to.
 
-    Sides must be multiples of `block` pixels.
+    Sides must be multiples of BLOCK pixels.
     """
-    ours = cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    theirs = cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    seen = means(visible.astype(np.float32), block) > 0.9 * 255
-    correlations, texture = _correlate(ours, theirs, block)
-    textured = seen & (texture > MIN_DEVIATION)
-    agreed = textured & (correlations > AGREES)
+    ours, theirs = tiles(grey(reference)), tiles(grey(warped))
+    seen = tiles(visible.astype(np.float32)).mean(axis=-1) > 0.9 * 255
+    whole, own, other = correlate(ours, theirs)
+    textured = seen & (np.maximum(own, other) > TEXTURED)
     count = int(textured.sum())
     if count == 0:
-        return Agreement(0.0, 0, 0.0, 0.0, 0.0)
+        return NOTHING
+    robust = np.zeros_like(whole)
+    robust[textured] = trimmed(ours[textured], theirs[textured])
+    agreed = robust > AGREES
+    middle = np.where(textured, _middle(textured.shape), 0.0)
+    mine = seen & (own > TEXTURED)
     return Agreement(
         agreeing=float(agreed.sum()) / count,
-        blocks=int(agreed.sum()),
-        correlation=float(correlations[textured].mean()),
+        close=float((robust > AGREES_CLOSELY).sum()) / count,
+        central=float(middle[robust > AGREES_CLOSELY].sum() / middle.sum()),
+        whole=float((mine & (whole > AGREES_WHOLE)).sum()) / max(1, int(mine.sum())),
         layout=explained(reference, warped, seen),
-        coverage=float(agreed.sum()) / max(1, int((_deviation(ours, block) > MIN_DEVIATION).sum())),
+        coverage=min(1.0, float(agreed.sum()) / max(1, int((own > TEXTURED).sum()))),
+        blocks=int(agreed.sum()),
     )
 
 
-def means(plane: NDArray[np.float32], block: int) -> Blocks:
-    """Mean of every `block` by `block` tile of a plane whose sides are multiples of `block`."""
-    height, width = plane.shape[0] // block, plane.shape[1] // block
-    return cast("Blocks", cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))
+def strength(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> float:
+    """A cheap first look at a placement: the share of textured blocks that agree, times how many there are."""
+    ours, theirs = tiles(grey(reference)), tiles(grey(warped))
+    seen = tiles(visible.astype(np.float32)).mean(axis=-1) > 0.9 * 255
+    whole, own, other = correlate(ours, theirs)
+    textured = seen & (np.maximum(own, other) > TEXTURED)
+    agreed = int((textured & (whole > 0.4)).sum())
+    return agreed / max(1, int(textured.sum())) * min(1.0, agreed / 24)
 
 
-def _deviation(plane: NDArray[np.float32], block: int) -> Blocks:
-    variance = means(plane * plane, block) - means(plane, block) ** 2
-    return cast("Blocks", np.sqrt(np.maximum(variance, 0.0)))
+def grey(pixels: Pixels) -> Plane:
+    """Brightness, float32 `[h, w]`."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def _correlate(ours: NDArray[np.float32], theirs: NDArray[np.float32], block: int) -> tuple[Blocks, Blocks]:
-    """NCC of every block, and the larger standard deviation of the two."""
-    one, two = _deviation(ours, block), _deviation(theirs, block)
-    shared = means(ours * theirs, block) - means(ours, block) * means(theirs, block)
-    return shared / np.maximum(one * two, 1.0), np.maximum(one, two)
+def tiles(plane: Plane) -> Plane:
+    """A plane cut into blocks: float32 `[rows, columns, BLOCK * BLOCK]`."""
+    rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
+    return plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2).reshape(rows, columns, BLOCK * BLOCK)
+
+
+def correlate(ours: Plane, theirs: Plane) -> tuple[Plane, Plane, Plane]:
+    """NCC of blocks over the last axis, and both standard deviations."""
+    one = ours - ours.mean(axis=-1, keepdims=True)
+    two = theirs - theirs.mean(axis=-1, keepdims=True)
+    own, other = np.sqrt((one * one).mean(axis=-1)), np.sqrt((two * two).mean(axis=-1))
+    return (one * two).mean(axis=-1) / np.maximum(own * other, 1.0), own, other
+
+
+def trimmed(ours: Plane, theirs: Plane) -> Plane:
+    """NCC of blocks `[n, BLOCK * BLOCK]` over the pixels that fit a gain and an offset best; float32 `[n]`.
+
+    Two rounds of least trimmed squares (Rousseeuw, 1984) with KEPT of the pixels.
+    """
+    size = ours.shape[-1]
+    kept = int(KEPT * size)
+    one, two = ours, theirs
+    for _ in range(2):
+        mean, goal = one.mean(axis=-1, keepdims=True), two.mean(axis=-1, keepdims=True)
+        spread = ((one - mean) ** 2).sum(axis=-1, keepdims=True)
+        gain = ((one - mean) * (two - goal)).sum(axis=-1, keepdims=True) / np.maximum(spread, 1.0)
+        misfit = np.abs(theirs - goal - gain * (ours - mean))
+        chosen = np.argpartition(misfit, kept - 1, axis=-1)[:, :kept]
+        one, two = np.take_along_axis(ours, chosen, -1), np.take_along_axis(theirs, chosen, -1)
+    return correlate(one, two)[0]
 
 
 def explained(reference: Pixels, warped: Pixels, seen: NDArray[np.bool_]) -> float:
@@ -87,8 +133,9 @@ def explained(reference: Pixels, warped: Pixels, seen: NDArray[np.bool_]) -> flo
     """
     if seen.sum() < 12:
         return 0.0
-    target = cv2.resize(reference, (seen.shape[1], seen.shape[0]), interpolation=cv2.INTER_AREA)[seen].astype(float)
-    source = cv2.resize(warped, (seen.shape[1], seen.shape[0]), interpolation=cv2.INTER_AREA)[seen].astype(float)
+    size = seen.shape[1], seen.shape[0]
+    target = cv2.resize(reference, size, interpolation=cv2.INTER_AREA)[seen].astype(np.float64)
+    source = cv2.resize(warped, size, interpolation=cv2.INTER_AREA)[seen].astype(np.float64)
     design = np.column_stack([source, np.ones(len(source))])
     kept = np.arange(len(source))
     errors = np.zeros(len(source))
@@ -97,8 +144,15 @@ def explained(reference: Pixels, warped: Pixels, seen: NDArray[np.bool_]) -> flo
         fitted = np.linalg.solve(gram, design[kept].T @ target[kept])
         errors = ((design @ fitted - target) ** 2).sum(axis=1)
         kept = np.argsort(errors)[: max(9, 3 * len(errors) // 4)]
-    spread = ((target[kept] - target[kept].mean(axis=0)) ** 2).sum()
-    return float(np.clip(1.0 - errors[kept].sum() / max(float(spread), 1.0), 0.0, 1.0))
+    spread = float(((target[kept] - target[kept].mean(axis=0)) ** 2).sum())
+    return float(np.clip(1.0 - errors[kept].sum() / max(spread, 1.0), 0.0, 1.0))
+
+
+def _middle(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Weight of every block by its distance from the middle of the reference."""
+    rows = ((np.arange(shape[0]) + 0.5) / shape[0] - 0.5)[:, None]
+    columns = ((np.arange(shape[1]) + 0.5) / shape[1] - 0.5)[None, :]
+    return np.exp(-(rows**2 + columns**2) / (2 * CENTRAL**2))
 
 
 def warp(picture: Pixels, matrix: Matrix, width: int, height: int) -> tuple[Pixels, NDArray[np.uint8]]:

@@ -38,18 +38,22 @@ class Evidence(Protocol):
 class PhotoEvidence:
     """One placement of a reference photo in a query and how well the pixels agree there.
 
-    `agreeing` is the share of the textured blocks in view that agree, `blocks` their number, `correlation` their
-    mean NCC, `layout` how well block-mean colours are explained, `coverage` the share of the reference that agrees,
-    `inliers` the local features behind the alignment.
+    `agreeing` is the share of the textured blocks in view that agree, `close` the share that agrees closely,
+    `central` the same weighted towards the middle of the reference, `whole` the share of the reference's textured
+    blocks that agrees with nothing set aside, `layout` how well block-mean colours are explained, `coverage` the
+    share of the whole reference that agrees, `blocks` the number of blocks that agree, `inliers` the local features
+    behind the alignment.
     """
 
     query_box: Box
     reference_box: Box
     agreeing: float
-    blocks: int
-    correlation: float
+    close: float
+    central: float
+    whole: float
     layout: float
     coverage: float
+    blocks: int
     inliers: int
     mirrored: bool
 
@@ -58,11 +62,13 @@ class PhotoEvidence:
         extent = min(1.0, self.blocks / 24)
         return {
             "agreeing": self.agreeing,
-            "extent": extent,
             "agreement": self.agreeing * extent,
-            "correlation": max(0.0, self.correlation),
-            "layout": max(0.0, self.layout),
+            "close": self.close,
+            "central": self.central,
+            "whole": self.whole,
+            "layout": self.layout,
             "coverage": self.coverage,
+            "extent": extent,
             "inliers": min(1.0, self.inliers / 40),
         }
 
@@ -83,14 +89,15 @@ class LogoEvidence:
     """One place of a mark in a scene and how well its shape agrees there.
 
     `shape` is the polarity-free correlation of edges in [0, 1], `parts` the share of the mark's edge blocks that
-    agree, `inliers` the local features that agree on one placement, `detail` how much shape the mark has to agree on.
+    agree, `inliers` the local features that agree on one placement, `variety` how many ways
+    its edges run: a mark of parallel lines is found in every striped shirt.
     """
 
     query_box: Box
     reference_box: Box
     shape: float
     parts: float
-    detail: float
+    variety: float
     inliers: int
 
     def features(self) -> dict[str, float]:
@@ -99,7 +106,7 @@ class LogoEvidence:
             "shape": self.shape,
             "parts": self.parts,
             "shape_parts": self.shape * self.parts,
-            "detail": self.detail,
+            "own_shape": self.shape * self.parts * self.variety,
             "inliers": min(1.0, self.inliers / 20),
         }
 

@@ -18,15 +18,15 @@ from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix, inverse
 from vision.verification.evidence import LogoEvidence
-from vision.verification.outlines import Field, correlation, outline, parts, strength
-from vision.verification.placing import bounds, shrunk
+from vision.verification.outlines import Field, correlation, near, outline, parts, strength, variety
+from vision.verification.placing import bounds, shrunk, sized
+from vision.verification.sketches import Sketch, search, sketches
 
 MARK_SIDE = 96
 WINDOW_SIDE = 112
 SCENE_SIDE = 320
-SCALES = tuple(1.18**step for step in range(-5, 3))
-SCENE_SCALES = tuple(1.25**step for step in range(-5, 4))
 MARGIN = 0.06
+KEPT_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,21 @@ class LogoTemplate:
     """An enrolled mark, trimmed of its plain border.
 
     `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
-    near the outline, where a scene must look the same; `content` the trimmed part of the reference.
+    near the outline, where a scene must look the same; `sketches` are small turned copies for the coarse search;
+    `content` is the trimmed part of the reference.
     """
 
     picture: Pixels
     field: Field
     weight: NDArray[np.float32]
+    sketches: tuple[Sketch, ...]
     content: Box
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        return self.picture.nbytes + self.field.nbytes + self.weight.nbytes
+        own = self.picture.nbytes + self.field.nbytes + self.weight.nbytes
+        return own + sum(sketch.nbytes for sketch in self.sketches)
 
 
 class LogoVerifier:
@@ -72,20 +75,17 @@ class LogoVerifier:
         content = content_box(pixels)
         height, width = pixels.shape[:2]
         left, top, right, bottom = content.pixels(width, height)
-        picture = _sized(pixels[top:bottom, left:right], MARK_SIDE)
+        picture = sized(pixels[top:bottom, left:right], MARK_SIDE)
         field = outline(picture)
-        reach = max(3, MARK_SIDE // 16) | 1
-        near = cv2.dilate((strength(field) > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8))
-        return LogoTemplate(picture, field, near.astype(np.float32), content)
+        return LogoTemplate(picture, field, near(field, MARK_SIDE // 16), sketches(picture), content)
 
     def verify(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoEvidence | None:
         """Evidence of the best place of the mark in or near `window` (None: anywhere), or None when there is none."""
         crop, region = _cut(scene.picture, window)
-        found = _search(crop, template, SCALES if window is not None else SCENE_SCALES)
-        if found is None:
-            return None
-        matrix, field = _refined(crop, template, found)
-        return _evidence(template, field, matrix, crop, region)
+        places = search(crop, template.sketches, KEPT_PLACES, upright=window is None)
+        refined = [_refined(crop, template, matrix) for matrix in places]
+        found = [_evidence(template, field, matrix, crop, region) for matrix, field in refined]
+        return max((one for one in found if one is not None), key=lambda one: one.shape, default=None)
 
 
 def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
@@ -103,15 +103,6 @@ def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
     return box.padded(MARGIN)
 
 
-def _sized(pixels: Pixels, side: float) -> Pixels:
-    """Resize so that the longest side is `side`, down by area, up by cubic."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cast("Pixels", cv2.resize(pixels, size, interpolation=way))
-
-
 def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
     """The padded window at working size, and which part of the picture it is."""
     if window is None:
@@ -119,26 +110,8 @@ def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
     height, width = picture.shape[:2]
     left, top, right, bottom = window.padded(0.5).pixels(width, height)
     side = WINDOW_SIDE * max(right - left, bottom - top) / max(1.0, window.width * width, window.height * height)
-    crop = _sized(picture[top:bottom, left:right], side)
+    crop = sized(picture[top:bottom, left:right], side)
     return crop, Box(left / width, top / height, right / width, bottom / height)
-
-
-def _search(crop: Pixels, template: LogoTemplate, scales: tuple[float, ...]) -> Matrix | None:
-    """The place and scale where the outlines correlate best: crop pixels → template pixels, or None."""
-    scene = outline(crop)
-    best: tuple[float, Matrix] | None = None
-    for scale in scales:
-        mark = outline(_sized(template.picture, MARK_SIDE * scale))
-        height, width = mark.shape[:2]
-        if height > scene.shape[0] or width > scene.shape[1]:
-            break
-        surface = cv2.matchTemplate(scene, mark, cv2.TM_CCORR_NORMED)
-        _, peak, _, (column, row) = cv2.minMaxLoc(surface)
-        if best is None or peak > best[0]:
-            across, down = template.picture.shape[1] / width, template.picture.shape[0] / height
-            matrix = np.array([[across, 0.0, -column * across], [0.0, down, -row * down], [0.0, 0.0, 1.0]])
-            best = peak, matrix
-    return None if best is None else best[1]
 
 
 def _refined(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Field]:
@@ -174,6 +147,6 @@ def _evidence(template: LogoTemplate, field: Field, matrix: Matrix, crop: Pixels
         reference_box=template.content,
         shape=min(1.0, shape),
         parts=parts(template.field, field, template.weight, MARK_SIDE // 8),
-        detail=min(1.0, float((strength(template.field) > 0.3).mean()) / 0.3),
+        variety=variety(template.field),
         inliers=0,
     )

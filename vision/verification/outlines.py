@@ -39,6 +39,19 @@ def strength(field: Field) -> NDArray[np.float32]:
     return cast("NDArray[np.float32]", cv2.magnitude(field[..., 0], field[..., 1]))
 
 
+def near(field: Field, reach: int) -> NDArray[np.float32]:
+    """1 within about `reach` pixels of a clear edge, 0 elsewhere: float32 `[h, w]`."""
+    size = 2 * max(1, reach // 2) + 1
+    edges = (strength(field) > 0.3).astype(np.uint8)
+    return cv2.dilate(edges, np.ones((size, size), np.uint8)).astype(np.float32)
+
+
+def variety(field: Field) -> float:
+    """How evenly the edges of a mark run all ways: 0 when all are parallel, 1 for a circle or a square."""
+    total = float(strength(field).sum())
+    return 1.0 - math.hypot(*(float(value) for value in field.sum(axis=(0, 1)))) / max(total, 1e-6)
+
+
 def correlation(one: Field, two: Field, weight: NDArray[np.float32]) -> float:
     """Correlation of two fields of one size under a weight in [0, 1] per pixel, in [-1, 1]."""
     shared = float(((one * two).sum(axis=2) * weight).sum())

@@ -12,9 +12,10 @@ from typing import cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.embedding import Pixels
-from vision.verification.agreement import Agreement, compare, warp
+from vision.verification.agreement import BLOCK, Agreement, compare, strength, warp
 from vision.verification.alignment import Matrix, Placement, inverse, place
 from vision.verification.evidence import PhotoEvidence
 from vision.verification.features import LocalFeatures, extract, match
@@ -23,7 +24,6 @@ from vision.verification.placing import bounds, shrunk
 FEATURE_SIDE = 400
 FEATURES = 800
 FRAME_SIDE = 256
-BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,14 @@ class PhotoVerifier:
     def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
         """Evidence of the best placement of the reference in the query, or None when nothing aligns."""
         placements = _placements(query.features, reference.features)
-        judged = [(placement, _agreement(query, reference, placement.matrix)) for placement in placements]
-        if not judged:
+        if not placements:
             return None
-        placement, agreement = max(judged, key=lambda pair: pair[1].strength)
+        views = [_view(query, reference, placement.matrix) for placement in placements]
+        best = max(range(len(views)), key=lambda number: strength(reference.frame, *views[number]))
+        agreement = compare(reference.frame, *views[best])
         if agreement.blocks == 0:
             return None
-        return _evidence(query, reference, placement, agreement)
+        return _evidence(query, reference, placements[best], agreement)
 
 
 def _frame(picture: Pixels) -> Pixels:
@@ -81,11 +82,11 @@ def _placements(query: LocalFeatures, reference: LocalFeatures) -> list[Placemen
     return sorted(upright, key=lambda found: -found.inliers)[:3]
 
 
-def _agreement(query: PhotoDescription, reference: PhotoDescription, matrix: Matrix) -> Agreement:
+def _view(query: PhotoDescription, reference: PhotoDescription, matrix: Matrix) -> tuple[Pixels, NDArray[np.uint8]]:
+    """The query warped onto the reference's frame, and where it covers it."""
     height, width = reference.frame.shape[:2]
     to_frame = np.diag([width / reference.features.width, height / reference.features.height, 1.0])
-    warped, mask = warp(query.picture, to_frame @ matrix, width, height)
-    return compare(reference.frame, warped, mask, BLOCK)
+    return warp(query.picture, to_frame @ matrix, width, height)
 
 
 def _evidence(
@@ -97,10 +98,12 @@ def _evidence(
         query_box=bounds(back, theirs.width, theirs.height, ours.width, ours.height),
         reference_box=bounds(placement.matrix, ours.width, ours.height, theirs.width, theirs.height),
         agreeing=agreement.agreeing,
-        blocks=agreement.blocks,
-        correlation=agreement.correlation,
+        close=agreement.close,
+        central=agreement.central,
+        whole=agreement.whole,
         layout=agreement.layout,
-        coverage=min(1.0, agreement.coverage),
+        coverage=agreement.coverage,
+        blocks=agreement.blocks,
         inliers=placement.inliers,
         mirrored=placement.mirrored,
     )

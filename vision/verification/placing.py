@@ -22,6 +22,15 @@ def shrunk(pixels: Pixels, side: int) -> Pixels:
     return cast("Pixels", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
+def sized(pixels: Pixels, side: float) -> Pixels:
+    """`pixels` with the longest side at `side`: down by area, up by cubic; no side under 8 pixels."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cast("Pixels", cv2.resize(pixels, size, interpolation=way))
+
+
 def bounds(matrix: Matrix, width: int, height: int, other_width: int, other_height: int) -> Box:
     """Where a picture `width` by `height` lands in another through `matrix`, as an axis-aligned clipped box."""
     quad = moved(matrix, corners(width, height)) / np.array([other_width, other_height])
