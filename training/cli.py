@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from training.calibrate import calibrate
 from vision.embedders import DEFAULT_MODEL
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build and measure Brandwarden models.")
@@ -33,6 +34,9 @@ def build(
 
     build_model(out, seed=seed, effort=Effort(photos=photos, marks=marks, scenes=scenes), say=typer.echo)
     typer.echo(f"wrote {out}")
+
+
+app.command("calibrate")(calibrate)
 
 
 def main() -> None:
