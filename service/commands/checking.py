@@ -21,14 +21,13 @@ from service.api.search import found_json
 from service.commands.storage import open_runtime
 from service.commands.terminal import EXIT_USAGE, CommandFailed
 from service.decisions import DEFAULT_THRESHOLDS, Decision, strongest, suppression
-from service.errors import Invalid, Overloaded, ServiceError
-from service.listings.judging import best_matches
+from service.errors import Invalid, ServiceError
+from service.listings.judging import best_matches, refuse_hopeless
 from service.listings.values import ImageResult, ImageSource, ListingInput
 from service.pipeline import Checked
 from service.problems import describe
 from service.runtime import Runtime
 from service.scanning import ScannedListing, ScannedPicture
-from vision.errors import VisionError
 
 PATIENCE: Final = 300.0
 """Seconds to wait for room in a busy service before giving up."""
@@ -77,12 +76,10 @@ class LocalChecker:
         try:
             sources = _settled(self._runtime.listings.collect(asked))
             outcomes = _settled(self._runtime.listings.check(sources, patience=PATIENCE))
+            refuse_hopeless(outcomes)
         except ServiceError as error:
             return _refused(listing, error)
-        checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
-        if not checked:
-            return _refused(listing, next(outcome for outcome in outcomes if isinstance(outcome, Exception)))
-        return self._result(listing, outcomes, checked)
+        return self._result(listing, outcomes)
 
     def search(self, data: bytes) -> list[dict[str, Any]]:
         """Every candidate that verification scored."""
@@ -95,7 +92,8 @@ class LocalChecker:
             return self._runtime.blobs.get(self._runtime.catalog.get(match["reference_id"]).sha256)
         return None
 
-    def _result(self, listing: ScannedListing, outcomes: list[Any], checked: list[Checked]) -> dict[str, Any]:
+    def _result(self, listing: ScannedListing, outcomes: list[Any]) -> dict[str, Any]:
+        checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
         found = best_matches(
             (index, match)
             for index, outcome in enumerate(outcomes)
@@ -197,8 +195,6 @@ def _image(index: int, outcome: Any) -> dict[str, Any]:
     if isinstance(outcome, Checked):
         picture = outcome.picture
         return ImageResult(index, picture.width, picture.height, picture.sha256).as_json()
-    if not isinstance(outcome, ServiceError | VisionError) or isinstance(outcome, Overloaded):
-        raise outcome
     return ImageResult(index, problem=describe(outcome).document()).as_json()
 
 
