@@ -7,14 +7,16 @@ client that sends everything before it reads, up to `_BACKLOG` bytes; then readi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.api.batch_lines import Line, read_lines
 from service.api.dependencies import RuntimeOf, require
@@ -38,15 +40,35 @@ _NDJSON = {MEDIA_TYPE: {"schema": {"type": "string", "description": "One listing
 @router.post(
     "/v1/listings/batch",
     summary="Judge many listings",
-    response_class=StreamingResponse,
+    response_class=Response,
+    responses={200: {"content": _NDJSON, "description": "One result a line, in the order of the lines."}},
     openapi_extra={"requestBody": {"required": True, "content": _NDJSON}},
 )
 async def judge_batch(
     request: Request, runtime: RuntimeOf, principal: Annotated[Principal, Depends(require("ingest"))]
-) -> StreamingResponse:
+) -> Response:
     """A bad line answers `{"listing_id", "problem"}` in its place; the others go on. Busy is waited for."""
-    batch = _Batch(request, runtime, principal)
-    return StreamingResponse(batch.answers(), media_type=MEDIA_TYPE)
+    return _Stream(_Batch(request, runtime, principal).answers())
+
+
+class _Stream(Response):
+    """A body sent while it is made. Starlette's own streaming response reads the request to notice a client that
+    leaves, and would swallow the lines that are still coming; here whoever reads the lines notices."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, parts: AsyncGenerator[bytes, None]) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the lines' reader has it
+        """Send the parts as they come."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with contextlib.aclosing(self._parts) as parts:
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _Batch:
@@ -60,7 +82,7 @@ class _Batch:
         self._backlog = 0
         self._drained = asyncio.Event()
 
-    async def answers(self) -> AsyncIterator[bytes]:
+    async def answers(self) -> AsyncGenerator[bytes, None]:
         """Each line's answer, in order."""
         reading = asyncio.create_task(self._read())
         try:

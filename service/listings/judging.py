@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from indexes.search import Match
 from service.decisions import Decision, Thresholds, strongest, suppression
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput
@@ -19,6 +18,9 @@ from service.pipeline import Checked
 from service.problems import describe
 from vision.embedding import Regions
 from vision.errors import ImageError
+
+if TYPE_CHECKING:  # the index engine is not loaded for a type
+    from indexes.search import Match
 
 Outcome: TypeAlias = Checked | BaseException
 """What became of one picture."""

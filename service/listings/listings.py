@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 from indexes.database import utc_now
 from indexes.paging import Page
@@ -24,7 +24,6 @@ from service.pictures import PictureKeeper
 from service.pipeline import Checked, Pipeline
 from service.settings import Settings
 
-T = TypeVar("T")
 Source: TypeAlias = bytes | BaseException
 _FETCH_THREADS = 16
 
@@ -156,7 +155,7 @@ class Listings:
         return ready
 
 
-def outcome_of(future: Future[T]) -> T | BaseException:
+def outcome_of(future: Future[Any]) -> Any:
     """Wait for `future`: its result, or the exception it ended with."""
     error = future.exception()
     return future.result() if error is None else error

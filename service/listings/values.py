@@ -87,7 +87,7 @@ class ListedMatch:
     def as_json(self) -> dict[str, Any]:
         """As the HTTP interface shows it."""
         document = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        document |= {"confidence": round(self.confidence, 4), "score": round(self.score, 4)}
+        document |= {"confidence": round(self.confidence, 6), "score": round(self.score, 6)}
         document |= {"box": self.box.as_list(), "reference_box": self.reference_box.as_list()}
         return document | {"reasons": list(self.reasons)}
 

@@ -11,9 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from indexes.search import SearchResult
 from service.errors import Overloaded
 from service.metrics import Metrics
 from service.pipeline.admission import Admission
@@ -23,6 +22,9 @@ from service.pipeline.work import Checked, EmbeddedReference, Question, Task, Ti
 from service.settings import Settings
 from vision.embedding import KINDS, Embedder, Kind, Pixels, QueryEmbedding, Regions
 from vision.images import DecodeLimits, decode
+
+if TYPE_CHECKING:  # the index engine is not loaded for a type
+    from indexes.search import SearchResult
 
 
 class Search(Protocol):

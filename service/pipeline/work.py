@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from indexes.search import SearchResult
 from vision.embedding import Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
 from vision.images import Picture
+
+if TYPE_CHECKING:  # the index engine is not loaded for a type
+    from indexes.search import SearchResult
 
 Task: TypeAlias = Literal["query", "photo", "logo"]
 """What the backbone is asked for: a picture being checked, a reference photo or a reference logo."""
