@@ -7,6 +7,7 @@ indexes load. A drain refuses new work, lets what is in flight finish, and only 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -19,6 +20,8 @@ from service.runtime import Runtime
 
 State = Literal["starting", "ready", "draining", "failed"]
 _LOG = logging.getLogger("brandwarden.lifecycle")
+_ADMITTED: contextvars.ContextVar[bool] = contextvars.ContextVar("admitted", default=False)
+"""Whether the request being answered began while the service was ready."""
 _STATES: tuple[State, ...] = ("starting", "ready", "draining", "failed")
 
 
@@ -45,8 +48,9 @@ class Lifecycle:
 
     @property
     def runtime(self) -> Runtime:
-        """The open runtime; `Overloaded` while starting, draining or failed."""
-        if self.state != "ready" or self._runtime is None:
+        """The open runtime; `Overloaded` while starting or failed, and in a drain for whoever came after it began."""
+        open_to_caller = self.state == "ready" or (self.state == "draining" and _ADMITTED.get())
+        if not open_to_caller or self._runtime is None:
             raise Overloaded(self.why_not_ready(), retry_after=5 if self.state == "starting" else 10)
         return self._runtime
 
@@ -91,12 +95,14 @@ class Lifecycle:
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
-        """Count one request while it is being answered."""
+        """Count one request while it is being answered. One that began in time may finish through a drain."""
+        admitted = _ADMITTED.set(self.state == "ready")
         self.in_flight += 1
         self.metrics.in_flight.set(self.in_flight)
         try:
             yield
         finally:
+            _ADMITTED.reset(admitted)
             self.in_flight -= 1
             self.metrics.in_flight.set(self.in_flight)
 

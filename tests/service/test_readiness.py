@@ -1,0 +1,59 @@
+"""`/readyz`: ready only when a picture really goes through."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.runtime import Runtime
+from tests.fakes import ThumbnailEmbedder
+
+
+def test_ready_needs_no_key(client):
+    answer = client.get("/readyz", headers={"Authorization": ""})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+def test_the_canary_goes_through_every_tier(client):
+    client.get("/readyz")
+    page = client.get("/metrics").text
+    for tier in ("decode", "embed", "search"):
+        assert f'brandwarden_tier_pictures_total{{tier="{tier}"}}' in page
+
+
+class BrokenEmbedder(ThumbnailEmbedder):
+    """An engine that stopped working after it was loaded."""
+
+    def embed_queries(self, batch):
+        raise RuntimeError("the engine crashed")
+
+
+def test_an_embedder_that_fails_makes_the_process_unfit(settings):
+    runtime = Runtime.open(settings, embedder=BrokenEmbedder())
+    with TestClient(create_app(settings, runtime=runtime)) as client:
+        answer = client.get("/readyz")
+        assert client.get("/healthz").status_code == 200
+    runtime.close()
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "canary"
+    assert answer.headers["retry-after"].isdigit()
+    assert "crashed" not in answer.text
+
+
+def test_an_index_that_no_longer_follows_is_stale(client, runtime, monkeypatch):
+    monkeypatch.setattr("service.readiness.STALE_SECONDS", -1.0)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "stale")
+
+
+@pytest.mark.parametrize("path", ["/v1/brands", "/v1/keys", "/"])
+def test_draining_refuses_new_work_and_says_so(client, path):
+    client.app.state.lifecycle.drain()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
+    assert answer.headers["connection"] == "close"
+    refused = client.get(path)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"].isdigit()
+    assert client.get("/healthz").status_code == 200

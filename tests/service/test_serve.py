@@ -1,0 +1,135 @@
+"""The real process: it answers while it starts, drains when it is told to stop, and says why when it cannot start."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from indexes.database import Database
+from service.commands.terminal import EXIT_FAILED
+from service.migrations import upgrade
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 90.0
+
+
+class Process:
+    """`brandwarden serve` on a free port, with its output in a file."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.output = folder / "output.txt"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BRANDWARDEN_")}
+        with self.output.open("w") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "service", "serve", "--port", "0", "--data-dir", str(folder / "data")],
+                cwd=ROOT,
+                env={**kept, "OMP_NUM_THREADS": "1", **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_for(self, pattern: str) -> str:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if found := re.search(pattern, self.output.read_text()):
+                return found[1]
+            if self.popen.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"{pattern!r} did not come:\n{self.output.read_text()}")
+
+    def stop(self) -> int:
+        self.popen.terminate()
+        return self.popen.wait(PATIENCE)
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def begin(**environment: str) -> Process:
+        started.append(Process(tmp_path, **environment))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
+
+
+def wait_until_ready(client: httpx.Client) -> list[int]:
+    """The statuses of `/readyz` up to the first 200."""
+    until, seen = time.monotonic() + PATIENCE, []
+    while not seen or seen[-1] != 200:
+        assert time.monotonic() < until, seen
+        answer = client.get("/readyz")
+        seen.append(answer.status_code)
+        if answer.status_code == 503:
+            assert answer.json()["reason"] in ("starting", "canary")
+            assert answer.headers["retry-after"].isdigit()
+        time.sleep(0.02)
+    return seen
+
+
+def test_from_start_to_drain(start):
+    process = start()
+    address = process.wait_for(r"Brandwarden on (http://\S+)")
+    with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as client:
+        assert client.get("/healthz").status_code == 200, "it lives while it starts"
+        refused = client.get("/v1/brands", headers={"Authorization": "Bearer x"})
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
+        assert 503 in wait_until_ready(client)
+        key = process.wait_for(r"Operator key, shown this once: (\S+)")
+        client.headers["Authorization"] = f"Bearer {key}"
+        assert client.post("/v1/brands", json={"name": "Acme"}).status_code == 201
+
+        # A request is under way when the signal comes.
+        host, port = address.removeprefix("http://").split(":")
+        body = b'{"name": "Slow"}'
+        head = f"POST /v1/brands HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as slow:
+            slow.sendall(head.encode() + body[:5])
+            while "brandwarden_requests_in_flight 2.0" not in client.get("/metrics").text:
+                time.sleep(0.02)
+            process.popen.send_signal(signal.SIGTERM)
+            while (answer := client.get("/readyz")).status_code == 200:
+                time.sleep(0.02)
+            assert answer.json()["reason"] == "draining"
+            assert client.get("/healthz").status_code == 200
+            assert process.popen.poll() is None, "it waits for what is in flight"
+            slow.sendall(body[5:])
+            received = b""
+            while chunk := slow.recv(65536):
+                received += chunk
+        assert received.split()[1] == b"201", "what was under way is finished"
+    assert process.popen.wait(PATIENCE) == 0
+    output = process.output.read_text()
+    assert output.count(key) == 1, "shown once, and never logged"
+    assert "Traceback" not in output
+
+
+def test_a_process_that_cannot_open_its_database_ends_and_says_why(start, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    database = Database(f"sqlite:///{folder / 'brandwarden.db'}")
+    upgrade(database)
+    database.close()
+    with sqlite3.connect(folder / "brandwarden.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    process = start()
+    assert process.popen.wait(PATIENCE) == EXIT_FAILED
+    assert "9999" in process.output.read_text()
+    assert "start the newer release" in process.output.read_text()
