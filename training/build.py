@@ -53,8 +53,8 @@ class Measured:
     windows: float
 
 
-def build_model(directory: Path, *, seed: int, effort: Effort, say: Callable[[str], None]) -> tuple[Measured, Measured]:
-    """Write the model directory with learned heads; returns what was measured before and after learning.
+def build_model(directory: Path, *, seed: int, effort: Effort, say: Callable[[str], None]) -> None:
+    """Write the model directory with learned heads; without a photo to learn from, with random ones.
 
     Reads the development data (`training.photos.data_directory`); `say` is told of every step.
     """
@@ -62,18 +62,13 @@ def build_model(directory: Path, *, seed: int, effort: Effort, say: Callable[[st
     projection = orthogonal(random, EMBED_DIM, CHANNELS[3])
     write_tower(directory, torch.from_numpy(projection), seed=seed)
     write_sidecar(directory, initial_heads(random))
-    split = split_photos(data_directory())
-    photos, held_out = read_photos(split.learn[: effort.photos]), read_photos(split.hold_out)
-    marks = read_marks(effort.marks + HELD_OUT_MARKS, random=random)
-    learned, unseen = marks[HELD_OUT_MARKS:], marks[:HELD_OUT_MARKS]
-    say(f"{len(photos)} photos and {len(learned)} marks to learn from, {len(held_out)} and {len(unseen)} held out")
-    before = measure(directory, held_out, unseen, seed=seed)
-    say(f"before: {before}")
-    sidecar = learn_heads(directory, photos, learned, random, effort)
-    write_sidecar(directory, sidecar)
-    after = measure(directory, held_out, unseen, seed=seed)
-    say(f"after: {after}")
-    return before, after
+    if effort.photos == 0:
+        say("random heads: nothing learned")
+        return
+    photos = read_photos(split_photos(data_directory()).learn[: effort.photos])
+    marks = read_marks(HELD_OUT_MARKS + effort.marks, seed=seed)[HELD_OUT_MARKS:]
+    say(f"learning from {len(photos)} photos and {len(marks)} marks")
+    write_sidecar(directory, learn_heads(directory, photos, marks, random, effort))
 
 
 def learn_heads(
@@ -87,10 +82,11 @@ def learn_heads(
     return learn_logo(embedder, dataclasses.replace(initial, photo=photo), photos, marks, random=random, effort=effort)
 
 
-def measure(directory: Path, photos: list[Pixels], marks: list[Mark], *, seed: int) -> Measured:
-    """Retrieval of the model in `directory` on pictures it has not learned from."""
+def measure(directory: Path, *, seed: int) -> Measured:
+    """Retrieval of the model in `directory` on the held-out photos and marks that a build of `seed` never saw."""
     embedder = _load(directory)
-    logos, windows = measure_logos(embedder, photos, marks, seed=seed)
+    photos = read_photos(split_photos(data_directory()).hold_out)
+    logos, windows = measure_logos(embedder, photos, read_marks(HELD_OUT_MARKS, seed=seed), seed=seed)
     return Measured(measure_copies(embedder, photos, seed=seed), logos, windows)
 
 

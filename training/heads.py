@@ -37,13 +37,13 @@ BATCH = 8
 class Effort:
     """How much is looked at, and how strongly the covariances are shrunk. The defaults take minutes on one core."""
 
-    photos: int = 1400
+    photos: int = 600
     copies: int = 2
-    marks: int = 1300
-    scenes: int = 2000
+    marks: int = 800
+    scenes: int = 1000
     marks_per_scene: int = 3
-    photo_shrinkage: float = 0.1
-    logo_shrinkage: float = 0.1
+    photo_shrinkage: float = 0.3
+    logo_shrinkage: float = 0.2
     decay: float = 1e-3
 
 

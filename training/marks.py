@@ -38,13 +38,13 @@ def is_reserved(slug: str) -> bool:
     return slug.startswith(RESERVED)
 
 
-def read_marks(count: int, *, random: np.random.Generator, side: int = 192) -> list[Mark]:
-    """`count` different marks that are not reserved, drawn `side` px wide."""
+def read_marks(count: int, *, seed: int, side: int = 192) -> list[Mark]:
+    """`count` different marks that are not reserved, drawn `side` px wide; fewer are the first of more."""
     import simple_icons_pack  # noqa: PLC0415 - a package of the training extra
 
     icons = [getattr(simple_icons_pack, name) for name in sorted(vars(simple_icons_pack)) if name.startswith("SI_")]
     allowed = [icon for icon in icons if not is_reserved(icon.slug)]
-    chosen = random.permutation(len(allowed))[:count]
+    chosen = np.random.default_rng(seed).permutation(len(allowed))[:count]
     return [_draw(allowed[number], side) for number in chosen]
 
 

@@ -11,3 +11,4 @@ def test_help_names_the_commands():
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
     assert "build" in result.output
+    assert "measure" in result.output

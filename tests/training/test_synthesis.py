@@ -17,7 +17,7 @@ PHOTO, OTHER = photographs.astronaut(), photographs.coffee()
 
 @pytest.fixture(scope="module")
 def marks():
-    return read_marks(6, random=np.random.default_rng(3), side=96)
+    return read_marks(6, seed=3, side=96)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
