@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -52,8 +53,9 @@ class CatalogRow:
 
 def feed_rows(file: BinaryIO, *, limit: int) -> list[CatalogRow]:
     """Rows of a feed; `Invalid` without a picture column, `BodyTooLarge` beyond `limit` rows."""
-    records = _with_columns(read_records(file), _IMAGE, "a column with picture URLs, such as image_link")
-    return _bounded(_unique(_feed_rows(records)), limit)
+    with closing(read_records(file)) as read:
+        records = _with_columns(read, _IMAGE, "a column with picture URLs, such as image_link")
+        return _bounded(_unique(_feed_rows(records)), limit)
 
 
 def archive_rows(archive: Archive, *, limit: int) -> list[CatalogRow]:

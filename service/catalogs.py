@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from indexes.catalog import Catalog
-from indexes.errors import NotFound, SpaceMismatch, StorageFailed
+from indexes.errors import IndexesError, NotFound, SpaceMismatch, StorageFailed
 from service.archives import Archive, ArchiveLimits, open_archive
 from service.catalog_rows import CatalogRow, archive_rows, feed_rows
-from service.errors import BodyTooLarge, Invalid, Overloaded
+from service.errors import BodyTooLarge, Invalid, Overloaded, ServiceError
 from service.fetching import Fetcher
 from service.jobs import Job, JobContext, JobInterrupted, Jobs, Starter
 from service.settings import MIB, Settings
 from vision.embedding import KINDS, Kind
-from vision.errors import ModelError
+from vision.errors import ModelError, VisionError
 
 Mode = Literal["add", "replace"]
 Source = Literal["archive", "feed"]
@@ -35,6 +35,7 @@ KIND = "catalog"
 FEED_BYTES = 256 * MIB
 IN_FLIGHT = 16
 """Rows worked on at once: two batches of the embedder, so that one fills while the other runs."""
+_FORESEEN = (ServiceError, VisionError, IndexesError)
 _ORPHAN_SECONDS = 3600.0
 _FATAL = (NotFound, StorageFailed, SpaceMismatch, ModelError, JobInterrupted)
 _LOG = logging.getLogger("brandwarden.catalogs")
@@ -235,6 +236,7 @@ def _report(context: JobContext, row: CatalogRow, enrolled: Future[None]) -> Non
         context.checkpoint()
         raise
     except Exception as error:  # noqa: BLE001  # one bad picture, whatever is wrong with it, is one row error
-        _LOG.info("row %d of %s: %s", row.number, context.job.id, type(error).__name__)
+        if not isinstance(error, _FORESEEN):
+            _LOG.exception("row %d of job %s failed", row.number, context.job.id)
         context.error(row.number, row.file[:500] or None, error)
     context.advance(context.done + 1)

@@ -7,10 +7,12 @@ parsed with DTDs and entities forbidden. Nothing is fetched here.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
@@ -24,26 +26,32 @@ Record = dict[str, str] | str
 
 MAX_LINE = 1 << 20
 _HEAD = 64 * 1024
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ITEMS = ("item", "entry")
 _MERCHANT = "{http://base.google.com/ns/1.0}"
 
 
-def read_records(file: BinaryIO) -> Iterator[Record]:
-    """The records of a feed in order; `Invalid` when it is no feed, has no usable header or breaks off."""
+def read_records(file: BinaryIO) -> Generator[Record, None, None]:
+    """The records of a feed in order; `Invalid` when it is no feed, has no usable header or breaks off.
+
+    Close it when it is not read to its end (`contextlib.closing`): it holds on to the file.
+    """
+    encoding = _encoding(file)
     file.seek(0)
-    head = file.read(_HEAD)
+    start = file.read(_HEAD).decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
     file.seek(0)
-    start = head.decode(_encoding(file), errors="replace").lstrip("\ufeff \t\r\n")
     if not start:
         raise Invalid("The feed is empty.")
     if start.startswith("<"):
         yield from _read_xml(file)
     elif start.startswith("{"):
-        yield from _read_json_lines(_text(file))
+        with _text(file, encoding) as text:
+            yield from _read_json_lines(text)
     elif start.startswith("["):
         raise Invalid("The feed is a JSON array; send JSON Lines, one object on each line.")
     else:
-        yield from read_table(_text(file))
+        with _text(file, encoding) as text:
+            yield from read_table(text)
 
 
 def read_table(text: io.TextIOBase) -> Iterator[Record]:
@@ -151,33 +159,27 @@ def _local(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _text(file: BinaryIO) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_Unclosed(file), encoding=_encoding(file), errors="replace", newline="")
-
-
-class _Unclosed(io.BufferedReader):
-    """A reader that leaves the file to whoever opened it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)  # type: ignore[arg-type]  # a buffered file is readable too
-
-    def close(self) -> None:
-        """Nothing."""
+@contextmanager
+def _text(file: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
+    """`file` as text; it stays open for whoever opened it."""
+    text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _encoding(file: BinaryIO) -> str:
     """UTF-16 by its mark, UTF-8 (with or without one) when it is that from end to end, else Windows' Latin."""
     file.seek(0)
-    mark = file.read(2)
-    file.seek(0)
-    if mark in (b"\xff\xfe", b"\xfe\xff"):
+    if file.read(2) in _UTF16_MARKS:
         return "utf-16"
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        text = io.TextIOWrapper(_Unclosed(file), encoding="utf-8-sig")
-        while text.read(_HEAD):
-            pass
+        while chunk := file.read(_HEAD):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "cp1252"
-    finally:
-        file.seek(0)
     return "utf-8-sig"
