@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from training.calibrate import calibrate
+from training.evaluate import evaluate
 from vision.embedders import DEFAULT_MODEL
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build and measure Brandwarden models.")
@@ -46,6 +47,7 @@ def measure(
 
 
 app.command("calibrate")(calibrate)
+app.command("evaluate")(evaluate)
 
 
 def main() -> None:

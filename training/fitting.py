@@ -1,8 +1,8 @@
 """Fits one kind's calibration: non-negative feature weights, then a monotone curve from score to confidence.
 
 Place in the flow: `training.calibrate` gathers labelled evidence, this fits it, `indexes.scoring` applies it. Pure
-functions of arrays. The curve is isotonic regression (pool adjacent violators; Barlow et al., 1972) on pictures that
-the weights were not fitted on.
+functions of arrays. The curve is Platt's logistic of the score's log-odds over each picture's best candidate, laid
+down as straight pieces.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.isotonic import IsotonicRegression
 
 from indexes.scoring import KindModel
 
 Floats = NDArray[np.float64]
+Curve = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +61,29 @@ def fit_weights(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float)
     return weights, round(float(found.x[-1]), 4)
 
 
-def fit_curve(scores: Floats, truth: Floats, *, prior: float = 0.5) -> tuple[tuple[float, float], ...]:
-    """Monotone knots (score, confidence) from (0, 0) on.
+def fit_curve(scores: Floats, truth: Floats, *, prior: float = 0.5) -> Curve:
+    """Monotone knots (score, confidence) from (0, 0) to (1, nearly 1).
 
-    The pictures are weighed so that right answers make up `prior`. Every level keeps the doubt its number of
-    pictures leaves: n pictures without an error count as one error in n + 2.
+    The pictures are weighed so that right answers make up `prior`; the targets keep the doubt that a limited number
+    of pictures leaves (Platt, 1999), and so does the last knot.
     """
-    positives = max(1.0, float(truth.sum()))
-    negatives = max(1.0, float((1 - truth).sum()))
-    weight = np.where(truth > 0, prior / positives, (1 - prior) / negatives) * len(truth)
-    levels = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(scores, truth, sample_weight=weight)
-    knots = [(0.0, 0.0)]
-    for level in np.unique(levels):
-        members = np.sort(scores[levels == level])
-        doubted = (level * len(members) + 0.5) / (len(members) + 1)
-        low, high = np.quantile(members, [0.1, 0.9]) if level > 0 else (members[0], members[-1])
-        knots += [(float(low), doubted if level > 0 else 0.0), (float(high), doubted)]
-    return _monotone([*knots, (1.0, knots[-1][1])])
+    odds = _log_odds(scores)
+    positives, negatives = float(truth.sum()), float((1 - truth).sum())
+    target = np.where(truth > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    mass = np.where(truth > 0, prior / max(1.0, positives), (1 - prior) / max(1.0, negatives))
+
+    def loss(line: Floats) -> float:
+        total = np.exp(line[0]) * odds + line[1]
+        return float((mass * (np.logaddexp(0, total) - target * total)).sum())
+
+    slope, shift = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    knots = 1 / (1 + np.exp(-np.linspace(-8, 8, 33)))
+    levels = 1 / (1 + np.exp(-(np.exp(slope) * _log_odds(knots) + shift)))
+    best = (positives + 0.5) / (positives + 1)
+    inner = [(round(float(x), 5), round(min(float(y), best), 5)) for x, y in zip(knots, levels, strict=True)]
+    return ((0.0, 0.0), *inner, (1.0, round(best, 5)))
 
 
-def _monotone(knots: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Knots with rising scores and confidences that do not fall, rounded."""
-    kept: list[tuple[float, float]] = []
-    for score, confidence in sorted((round(x, 5), round(y, 5)) for x, y in knots):
-        if kept and score <= kept[-1][0]:
-            kept[-1] = kept[-1][0], max(kept[-1][1], confidence)
-        else:
-            kept.append((score, max(confidence, kept[-1][1] if kept else 0.0)))
-    return tuple(kept)
+def _log_odds(scores: Floats) -> Floats:
+    inside = np.clip(scores, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside / (1 - inside)), np.float64)
