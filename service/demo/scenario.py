@@ -166,8 +166,9 @@ def _with_logos() -> list[DemoListing]:
     made: list[tuple[str, str, DemoBrand, Box, edits.Colour, float]] = [
         ("coffee", "playstation", LUMEN, Box(0.28, 0.30, 0.58, 0.72), (250, 250, 250), 0.0),
         ("flower", "newbalance", HARBOUR, Box(0.02, 0.05, 0.36, 0.55), (250, 250, 250), 0.0),
-        ("gravel", "jordan", HARBOUR, Box(0.30, 0.25, 0.75, 0.75), (200, 30, 40), 8.0),
+        ("flower", "jordan", HARBOUR, Box(0.62, 0.05, 0.96, 0.60), (250, 250, 250), 6.0),
         ("coffee", "twitch", LUMEN, Box(0.66, 0.05, 0.96, 0.5), (245, 240, 220), -6.0),
+        ("gravel", "caterpillar", HARBOUR, Box(0.25, 0.25, 0.75, 0.75), (255, 205, 17), 0.0),
     ]
     return [
         DemoListing(
