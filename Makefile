@@ -47,5 +47,6 @@ python:
 # A checkout has one environment; `touch` last, so that a broken install is tried again.
 $(STAMP): pyproject.toml | python
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
+	@echo "Installing into $(VENV): a few minutes, most of it torch."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
 	@touch $(STAMP)
