@@ -98,6 +98,12 @@ class JobRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state that has any."""
+        query = sa.select(_JOBS.c.state, sa.func.count()).group_by(_JOBS.c.state)
+        with self._database.read() as connection:
+            return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
     def add(self, kind: str, params: dict[str, Any], *, key_id: str | None, brand_id: str | None) -> Job:
         """A queued job."""
         job_id = new_id("job")

@@ -98,6 +98,10 @@ class Jobs:
         """Jobs of `kind` that are queued or running, in any process."""
         return self._rows.unfinished(kind)
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are in each state that has any."""
+        return self._rows.counts()
+
     def cancel(self, job_id: str) -> Job:
         """Ask a job to end; one that has ended stays as it is."""
         was_queued = self._rows.request_cancel(job_id)

@@ -173,6 +173,9 @@ class Runtime:
             self.metrics.index_vectors.labels(kind).set(count)
         self.metrics.index_generation.set(status["generation"])
         self.metrics.index_lag.set(self.upkeep.lag)
+        self.metrics.jobs.clear()
+        for state, count in self.jobs.counts().items():
+            self.metrics.jobs.labels(state).set(count)
 
 
 def load_calibration(model: str, space: Space) -> Calibration:

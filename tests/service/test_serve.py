@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import httpx
 import pytest
 
 from indexes.database import Database
 from service.commands.terminal import EXIT_FAILED
 from service.migrations import upgrade
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0
-
-
-class Process:
-    """`brandwarden serve` on a free port, with its output in a file."""
-
-    def __init__(self, folder: Path, **environment: str) -> None:
-        self.output = folder / "output.txt"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BRANDWARDEN_")}
-        with self.output.open("w") as output:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "service", "serve", "--port", "0", "--data-dir", str(folder / "data")],
-                cwd=ROOT,
-                env={**kept, "OMP_NUM_THREADS": "1", **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_for(self, pattern: str) -> str:
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if found := re.search(pattern, self.output.read_text()):
-                return found[1]
-            if self.popen.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"{pattern!r} did not come:\n{self.output.read_text()}")
-
-    def stop(self) -> int:
-        self.popen.terminate()
-        return self.popen.wait(PATIENCE)
+from tests.service.processes import PATIENCE, Process, wait_until_ready
 
 
 @pytest.fixture
@@ -63,29 +25,12 @@ def start(tmp_path):
 
     yield begin
     for process in started:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
-
-
-def wait_until_ready(client: httpx.Client) -> list[int]:
-    """The statuses of `/readyz` up to the first 200."""
-    until, seen = time.monotonic() + PATIENCE, []
-    while not seen or seen[-1] != 200:
-        assert time.monotonic() < until, seen
-        answer = client.get("/readyz")
-        seen.append(answer.status_code)
-        if answer.status_code == 503:
-            assert answer.json()["reason"] in ("starting", "canary")
-            assert answer.headers["retry-after"].isdigit()
-        time.sleep(0.02)
-    return seen
+        process.kill()
 
 
 def test_from_start_to_drain(start):
     process = start()
-    address = process.wait_for(r"Brandwarden on (http://\S+)")
-    with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as client:
+    with process.client() as client:
         assert client.get("/healthz").status_code == 200, "it lives while it starts"
         refused = client.get("/v1/brands", headers={"Authorization": "Bearer x"})
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
@@ -95,11 +40,11 @@ def test_from_start_to_drain(start):
         assert client.post("/v1/brands", json={"name": "Acme"}).status_code == 201
 
         # A request is under way when the signal comes.
-        host, port = address.removeprefix("http://").split(":")
+        host, port = client.base_url.host, client.base_url.port
         body = b'{"name": "Slow"}'
         head = f"POST /v1/brands HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=PATIENCE) as slow:
+        with socket.create_connection((host, port), timeout=PATIENCE) as slow:
             slow.sendall(head.encode() + body[:5])
             while "brandwarden_requests_in_flight 2.0" not in client.get("/metrics").text:
                 time.sleep(0.02)
