@@ -1,7 +1,7 @@
 """Brake on guessing: how many wrong keys one address may send to the sign-in form.
 
-Counted in this process only and forgotten when it stops; keys of 256 random bits do not depend on it, an operator key
-that somebody chose does.
+Counted in this process only and forgotten when it stops. Keys made here have 256 random bits and do not depend on it:
+they sign in even where others behind the same proxy mistyped theirs. An operator key that somebody chose does.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import collections
 import ipaddress
 import math
+import re
 import threading
 import time
 from collections.abc import Callable
 
 _MAX_ADDRESSES = 10_000
+_MADE_HERE = re.compile(r"bw_[a-z]+_[A-Za-z0-9_-]{43}")
 
 
 class FailedSignIns:
@@ -54,6 +56,11 @@ class FailedSignIns:
         while failures and failures[0] <= oldest:
             failures.popleft()
         return failures
+
+
+def is_guessable(secret: str) -> bool:
+    """Is `secret` anything but a key as `service.keys` makes them?"""
+    return _MADE_HERE.fullmatch(secret) is None
 
 
 def _network(address: str) -> str:

@@ -17,7 +17,9 @@ from starlette.responses import RedirectResponse
 from service.api.dependencies import RuntimeOf
 from service.pages.rendering import page_router, render
 from service.pages.visitors import Visiting, allow
+from service.runtime import Runtime
 from service.sessions import COOKIE, LIFETIME
+from service.sign_ins import is_guessable
 
 FORM_COOKIE = "bw_login"
 _HOURS = int(LIFETIME.total_seconds() // 3600)
@@ -50,12 +52,11 @@ def sign_in(
     if not expected or not hmac.compare_digest(expected.encode(), csrf.encode()):
         return _form(request, next, problem=_STALE, status=403)
     address = request.client.host if request.client else "unknown"
-    if wait := runtime.sessions.failures.wait(address):
-        return _slow_down(request, next, wait)
-    started = runtime.sessions.start(key.strip())
+    key = key.strip()
+    wait = runtime.sessions.failures.wait(address)
+    started = None if wait and is_guessable(key) else runtime.sessions.start(key)
     if started is None:
-        runtime.sessions.failures.record(address)
-        return _form(request, next, problem=_WRONG_KEY, status=401)
+        return _refuse(request, runtime, next, address, wait)
     response = RedirectResponse(safe_path(next), status_code=303)
     response.delete_cookie(FORM_COOKIE, path="/login")
     _set_cookie(request, response, COOKIE, started[0], path="/", max_age=int(LIFETIME.total_seconds()))
@@ -89,7 +90,10 @@ def _form(request: Request, wanted: str, *, problem: str = "", status: int = 200
     return response
 
 
-def _slow_down(request: Request, wanted: str, wait: int) -> Response:
+def _refuse(request: Request, runtime: Runtime, wanted: str, address: str, wait: int) -> Response:
+    if not wait:
+        runtime.sessions.failures.record(address)
+        return _form(request, wanted, problem=_WRONG_KEY, status=401)
     minutes = "a minute" if wait <= 60 else f"{-(-wait // 60)} minutes"
     response = _form(request, wanted, problem=_SLOW_DOWN.format(minutes=minutes), status=429)
     response.headers["Retry-After"] = str(wait)
@@ -97,5 +101,6 @@ def _slow_down(request: Request, wanted: str, wait: int) -> Response:
 
 
 def _set_cookie(request: Request, response: Response, name: str, value: str, *, path: str, max_age: int) -> None:
-    secure = request.url.scheme == "https"
+    # Behind a proxy that ends TLS only this header tells; whoever forges it spoils nothing but their own cookie.
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
     response.set_cookie(name, value, max_age=max_age, path=path, secure=secure, httponly=True, samesite="lax")

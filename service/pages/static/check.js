@@ -9,6 +9,7 @@ const form = document.getElementById("check");
 const result = document.getElementById("result");
 const status = document.getElementById("status");
 const convincing = Number(form.dataset.convincing);
+const SHOWN = 6; // matches in full view; the rest waits in the fold
 const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 0 });
 let preview = null;
 let current = null;
@@ -101,13 +102,13 @@ function showVerdict(picture, matches) {
   const thumbnail = result.querySelector(".frame img");
   thumbnail.addEventListener("error", () => thumbnail.parentElement.remove(), { once: true });
   thumbnail.src = preview;
-  const [list, hidden] = result.querySelectorAll(".matches");
-  list.append(...strong.map(matchCard));
+  const [list, folded] = result.querySelectorAll(".matches");
+  list.append(...strong.slice(0, SHOWN).map(matchCard));
   list.hidden = strong.length === 0;
-  hidden.append(...weak.map(matchCard));
+  folded.append(...[...strong.slice(SHOWN), ...weak].map(matchCard));
   const details = result.querySelector("details");
-  details.hidden = weak.length === 0;
-  details.querySelector("summary").textContent = `${counted(weak.length, "weak candidate")} below ${percent.format(convincing)}`;
+  details.hidden = folded.children.length === 0;
+  details.querySelector("summary").textContent = fold(Math.max(0, strong.length - SHOWN), weak.length);
   status.textContent = `${title}. ${explanation}`;
   result.focus();
 }
@@ -123,6 +124,13 @@ function words(strong, weak) {
   const best = Math.max(...strong.map((match) => match.confidence));
   const explanation = `${brands.join(", ")}. The strongest is ${percent.format(best)} certain.`;
   return [`${counted(strong.length, "match", "matches")} found`, explanation, "found"];
+}
+
+function fold(strong, weak) {
+  const parts = [];
+  if (strong > 0) parts.push(counted(strong, "more match", "more matches"));
+  if (weak > 0) parts.push(`${counted(weak, "weak candidate")} below ${percent.format(convincing)}`);
+  return parts.join(" and ");
 }
 
 const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
