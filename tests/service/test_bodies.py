@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def app(settings, spool) -> FastAPI:
     async def tell(request: Request):
         async with read_form(request, FormLimits(file_bytes=5 * MIB, files=2, field_bytes=1000, fields=3)) as form:
             files = [[file.name, file.filename, file.size, file.sha256] for file in form.all_files]
-            on_disk = [path.name for path in spool.folder.iterdir() if path.name != "lock"]
+            on_disk = [path.name for path in spool.folder.glob("*") if path.name != "lock"]
             return {"fields": form.fields, "files": files, "on_disk": len(on_disk)}
 
     @app.post("/v1/echo")
@@ -178,3 +179,76 @@ def test_a_sender_that_stalls_is_told_so_and_dropped(app):
             answer += chunk
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"/problems/body-timeout" in answer
+
+
+def test_the_whole_service_refuses_a_30_mb_picture_and_goes_on(settings, tmp_path):
+    from service.app import create_app
+    from service.runtime import Runtime
+    from tests.fakes import ThumbnailEmbedder
+
+    runtime = Runtime.open(settings, embedder=ThumbnailEmbedder())
+    headers = {"Authorization": f"Bearer {settings.operator_key}"}
+    with TestClient(create_app(settings, runtime=runtime), headers=headers) as client:
+        brand = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
+        url = f"/v1/brands/{brand}/references"
+        answer = client.post(url, files={"image": b"x" * 30_000_000}, data={"kind": "photo"})
+        assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        assert client.post("/v1/keys", content=b"x" * (2 * MIB)).status_code == 413
+        assert client.get("/healthz").status_code == 200
+    runtime.close()
+
+
+def test_a_disk_that_takes_no_more_is_told_and_nothing_stays(client, spool):
+    spool.folder.joinpath("lock").unlink()
+    spool.folder.rmdir()  # as gone as a disk can be
+    answer = client.post(PATH, files={"image": b"x" * (3 * MIB)})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/storage-failed")
+    assert answer.headers["retry-after"]
+    assert client.post(PATH, files={"image": b"small"}).status_code == 200
+
+
+def test_the_spool_is_bounded_for_all_requests_together(tmp_path, app, client):
+    small = Spool(tmp_path / "other", max_bytes=2 * MIB)
+    app.state.lifecycle.runtime.spool = small
+    assert client.post(PATH, files={"image": b"x" * (3 * MIB)}).status_code == 503
+    assert client.post(PATH, files={"image": b"x" * (3 * MIB // 2)}).status_code == 200
+    small.close()
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path):
+    """Its directory is there but nobody holds the lock; that of a living process stays."""
+    living = Spool(tmp_path / "spool", max_bytes=MIB)
+    abandoned = tmp_path / "spool" / "abandoned"
+    abandoned.mkdir()
+    abandoned.joinpath("file").write_bytes(b"x")
+    Spool(tmp_path / "spool", max_bytes=MIB).close()
+    assert not abandoned.exists()
+    assert living.folder.exists()
+    living.close()
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["start.lock"]
+
+
+def test_a_kept_file_outlives_its_request(tmp_path, spool):
+    for size in (10, 3 * MIB):
+        file = spool.new_file()
+        file.write(b"x" * size)
+        file.finish()
+        file.keep(tmp_path / "kept" / str(size))
+        file.discard()
+        assert (tmp_path / "kept" / str(size)).stat().st_size == size
+
+
+@pytest.mark.parametrize("settings", [Settings(data_dir=Path("unused"), body_timeout=0.2)])
+def test_a_sender_that_trickles_is_dropped(app):
+    """Each byte comes in time, the whole never would."""
+    with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as sender:
+        sender.sendall(b"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{")
+        sender.settimeout(0.05)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            with contextlib.suppress(TimeoutError):
+                answer += sender.recv(65536)
+            if not answer:
+                sender.sendall(b" ")
+    assert answer.startswith(b"HTTP/1.1 408 ")
