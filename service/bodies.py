@@ -15,11 +15,8 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BadRequest, BodyTooLarge, RequestTimeout, ServiceError
-from service.forms import Form, FormFile, FormLimits, read_form
 from service.problems import describe
 from service.settings import MIB, Settings
-
-__all__ = ["BodyLimits", "Form", "FormFile", "FormLimits", "body_cap", "read_form"]
 
 SMALL = MIB
 """What a route may receive unless it is listed below, and the room for the fields beside a file."""

@@ -68,7 +68,7 @@ def archive_rows(archive: Archive, *, limit: int) -> list[CatalogRow]:
 def _with_columns(records: Iterator[Record], names: tuple[str, ...], wanted: str) -> Iterator[Record]:
     columns, records = header_of(records)
     if not columns.intersection(names):
-        found = ", ".join(sorted(columns))[:200] or "none"
+        found = ", ".join(sorted(columns))[:200].encode(errors="replace").decode() or "none"
         raise Invalid(
             f"The columns do not fit: it takes {wanted}; found: {found}.",
             errors=[{"loc": ["header"], "msg": f"one of {', '.join(names)} required"}],

@@ -69,10 +69,6 @@ class Follows(Protocol):
 class Upload(Protocol):
     """What is needed of an uploaded file, such as `service.forms.FormFile`."""
 
-    @property
-    def filename(self) -> str:
-        """What its sender calls it."""
-
     def open(self) -> AbstractContextManager[BinaryIO]:
         """A seekable reader."""
 
@@ -112,7 +108,7 @@ class CatalogImports:
         self._sweep()
         name = secrets.token_hex(12)
         upload.keep(self.folder / name)
-        params = {"brand_id": brand_id, "mode": mode, "source": source, "file": name, "filename": upload.filename}
+        params = {"brand_id": brand_id, "mode": mode, "source": source, "file": name}
         return self._jobs.start(KIND, owner, params)
 
     def run(self, context: JobContext) -> None:

@@ -54,7 +54,7 @@ class JobContext:
     def error(self, row: int | None, file: str | None, problem: dict[str, Any] | str | Exception) -> None:
         """Report a row that failed; written with the next `advance`, which counts it as done."""
         document = told(problem) if isinstance(problem, Exception) else problem
-        self._errors.append(RowError(row, file, document))
+        self._errors.append(RowError(row, None if file is None else storable(file), document))
         self.error_count += 1
 
     @property
@@ -94,6 +94,11 @@ class JobContext:
             self._cancel.set()
         if lost:
             self._lost.set()
+
+
+def storable(text: str) -> str:
+    """`text` without what a database refuses: zero characters and halves of characters."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def told(error: Exception) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from service.api.dependencies import RuntimeOf, require
-from service.bodies import Form, FormLimits, read_form
 from service.catalogs import Mode, Source
 from service.errors import Invalid, Missing
-from service.forms import FormFile, missing_field
+from service.forms import Form, FormFile, FormLimits, missing_field, read_form
 from service.idempotency import once
 from service.keys import Principal
 

@@ -17,7 +17,8 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from service import problems
-from service.bodies import BodyLimits, FormLimits, body_cap, read_form
+from service.bodies import BodyLimits, body_cap
+from service.forms import FormLimits, read_form
 from service.lifecycle import Lifecycle
 from service.settings import MIB, Settings
 from service.spool import Spool

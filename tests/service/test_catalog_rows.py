@@ -107,6 +107,16 @@ def test_wrong_columns_are_named():
         rows("name,price\nOne,1\n")
 
 
+def test_odd_characters_are_a_problem_of_their_row():
+    found = rows(
+        '{"image": "https://a/1.jpg", "title": "\\ud800"}\n{"image": "https://a/\\u0000.jpg"}\n{"image": "https://a/2"}'
+    )
+    assert [row.problem is None for row in found] == [False, False, True]
+    with pytest.raises(Invalid) as refused:
+        rows('{"\\ud800": 1}')
+    assert refused.value.detail.encode()
+
+
 def test_formulas_stay_text():
     (row,) = rows("id,title,image_link\n=1+1,=cmd|' /C calc'!A0,https://a/1.jpg\n")
     assert row.external_id == "=1+1"

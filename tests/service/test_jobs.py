@@ -50,14 +50,14 @@ def test_a_job_with_row_errors_succeeds(database):
     def handler(context):
         for number in range(1, 6):
             if number % 2:
-                context.error(number, f"{number}.jpg", Invalid("no good"))
+                context.error(number, f"{number}\x00\ud800.jpg", Invalid("no good"))
             context.advance(number, 5)
 
     with working(database, handler) as jobs:
         job = finished(jobs, jobs.start("count", Owner(), {"a": 1}))
     assert (job.state, job.done, job.total, job.error_count, job.problem) == ("succeeded", 5, 5, 3, None)
     errors = jobs.errors(job)
-    assert [(error.row, error.file) for error in errors] == [(1, "1.jpg"), (3, "3.jpg"), (5, "5.jpg")]
+    assert [(error.row, error.file) for error in errors] == [(1, "1?.jpg"), (3, "3?.jpg"), (5, "5?.jpg")]
     assert errors[0].problem["detail"] == "no good"
     assert len(jobs.errors(job, 2)) == 2
 
