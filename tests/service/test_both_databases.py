@@ -1,0 +1,85 @@
+"""The whole way over HTTP, once on SQLite and once on PostgreSQL: the service knows no difference."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.runtime import Runtime
+from tests.callers import as_role
+from tests.conftest import OPERATOR_KEY
+from tests.fakes import ThumbnailEmbedder
+from tests.photographs import jpeg, mark
+
+
+@pytest.fixture
+def client(settings, database_url):
+    settings = dataclasses.replace(settings, database_url=database_url)
+    runtime = Runtime.open(settings, embedder=ThumbnailEmbedder())
+    with TestClient(create_app(settings, runtime=runtime)) as opened:
+        opened.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
+        yield opened
+    runtime.close()
+
+
+def add(client, brand_id, data, **fields):
+    return client.post(f"/v1/brands/{brand_id}/references", data=fields, files={"image": ("a", data)})
+
+
+def test_from_brand_to_listing_to_erasure(client):
+    acme, other = (client.post("/v1/brands", json={"name": name}).json()["id"] for name in ("Acme", "Other"))
+    photo = add(client, acme, jpeg("coffee"), kind="photo", external_id="S1")
+    assert photo.status_code == 201
+    assert add(client, acme, jpeg("chelsea"), kind="photo", external_id="S1").status_code == 409
+    assert add(client, other, mark(), kind="logo", external_id="S1").status_code == 201
+
+    listing = {"listing_id": "A-1", "seller_id": "s-1"}
+    files = [("images", ("1.jpg", jpeg("coffee", 60))), ("images", ("2.jpg", b"not a picture"))]
+    sent = {"data": {"listing": json.dumps({**listing, "images": []})}, "files": files}
+    judged = client.post("/v1/listings", **sent, headers={"Idempotency-Key": "once"})
+    assert judged.status_code == 200, judged.text
+    (match,) = (match for match in judged.json()["matches"] if match["kind"] == "stolen_photo")
+    assert match["reference_id"] == photo.json()["id"]
+    assert judged.json()["decision"] == "review"
+    assert [image["status"] for image in judged.json()["images"]] == ["ok", "error"]
+    again = client.post("/v1/listings", **sent, headers={"Idempotency-Key": "once"})
+    assert again.json() == judged.json()
+
+    assert [item["listing_id"] for item in client.get("/v1/listings").json()["items"]] == ["A-1"]
+    mine = as_role(client, "brand", brand_id=acme)
+    assert [found["id"] for found in client.get(f"/v1/brands/{acme}/matches", headers=mine).json()["items"]] == [
+        match["id"]
+    ]
+    verdict = {"match_id": match["id"], "verdict": "infringing", "note": None}
+    assert client.post("/v1/listings/default/A-1/verdicts", json=verdict).status_code == 201
+
+    assert client.delete(f"/v1/brands/{acme}").status_code == 204
+    answer = client.post("/v1/search", files={"image": ("1.jpg", jpeg("coffee", 60))})
+    assert photo.json()["id"] not in [found["reference_id"] for found in answer.json()["matches"]]
+    assert client.get("/v1/spaces").json()["items"][0]["vectors"]["photo"] == 0
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_second_process_on_the_same_database_sees_it_all(client, settings):
+    acme = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
+    assert add(client, acme, jpeg("coffee"), kind="photo").status_code == 201
+    runtime = client.app.state.lifecycle.runtime
+    second = Runtime.open(runtime.settings, embedder=ThumbnailEmbedder())
+    assert second.gallery.status()["vectors"]["photo"] == 6
+    assert second.keys.ensure_operator() is None
+    second.close()
+
+
+def test_erasing_a_brand_erases_its_pictures_and_no_others(client):
+    acme, other = (client.post("/v1/brands", json={"name": name}).json()["id"] for name in ("Acme", "Other"))
+    shared = add(client, acme, jpeg("coffee"), kind="photo").json()
+    add(client, other, jpeg("coffee"), kind="photo")
+    own = add(client, acme, jpeg("rocket"), kind="photo").json()
+    blobs = client.app.state.lifecycle.runtime.blobs
+    assert client.delete(f"/v1/brands/{acme}").status_code == 204
+    assert not blobs.exists(own["sha256"])
+    assert blobs.exists(shared["sha256"])
