@@ -14,7 +14,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 
 from indexes import errors as indexes_errors
 from service import errors
@@ -22,6 +23,8 @@ from service.logs import REQUEST_ID
 from vision import errors as vision_errors
 
 MEDIA_TYPE = "application/problem+json"
+_CLIENT_LEFT = 499
+"""For the log and the metrics: nobody is there to read it."""
 _LOG = logging.getLogger("brandwarden.problems")
 
 
@@ -148,9 +151,14 @@ async def _answer(request: Request, error: Exception) -> ProblemResponse:
     return response
 
 
+async def _nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_LEFT)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ours, of validation and of routing with a problem document."""
     for kind in (errors.ServiceError, vision_errors.VisionError, indexes_errors.IndexesError):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(ClientDisconnect, _nobody)
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
