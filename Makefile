@@ -11,7 +11,7 @@ STAMP := $(VENV)/installed
 CACHE := $(or $(TMPDIR),/tmp)/brandwarden-check-$(shell id -u)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve check bench python
+.PHONY: help install demo test serve check bench
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,15 +37,13 @@ check: $(STAMP) ## ruff, mypy strict and the import fences; writes nothing
 bench: $(STAMP) ## measure recall, speed and memory; prints the machine's name
 	$(BIN)/python -m benchmarks $(ARGS)
 
-python:
+# A checkout has one environment; `touch` last, so that a broken install is tried again.
+$(STAMP): pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || { echo "make: '$(PYTHON)' was not found; install Python 3.11 or newer, or say: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "make: Python 3.11 or newer is needed, '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1); say: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "make: '$(PYTHON)' has no venv module (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
-
-# A checkout has one environment; `touch` last, so that a broken install is tried again.
-$(STAMP): pyproject.toml | python
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing into $(VENV): a few minutes, most of it torch."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
