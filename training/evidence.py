@@ -87,7 +87,7 @@ def _checked(gallery: MemoryGallery, embedding: QueryEmbedding, right: int | Non
 def logo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Iterator[Labelled]:
     """Marks printed on photos against their own references and others, and photos without any mark."""
     rng = np.random.default_rng(plan.seed)
-    chosen = read_marks(plan.references, random=rng)
+    chosen = read_marks(plan.references, seed=plan.seed)
     drawn = [picture_of(mark, ink=(0, 0, 0), ground=(255, 255, 255), margin=0.1) for mark in chosen]
     verifier = LogoVerifier()
     templates = [verifier.enrol(picture) for picture in drawn]

@@ -18,7 +18,7 @@ from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix, inverse
 from vision.verification.evidence import LogoEvidence
-from vision.verification.outlines import Field, correlation, near, outline, parts, strength, variety
+from vision.verification.outlines import Field, correlation, near, outline, parts, softened, variety
 from vision.verification.placing import bounds, shrunk, sized
 from vision.verification.sketches import Sketch, search, sketches
 
@@ -46,20 +46,22 @@ class LogoTemplate:
     """An enrolled mark, trimmed of its plain border.
 
     `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
-    near the outline, where a scene must look the same; `sketches` are small turned copies for the coarse search;
+    near the outline, where a scene must look the same; `edges` float32 `[h, w]` is what ECC
+    aligns to; `sketches` are small turned copies for the coarse search;
     `content` is the trimmed part of the reference.
     """
 
     picture: Pixels
     field: Field
     weight: NDArray[np.float32]
+    edges: NDArray[np.float32]
     sketches: tuple[Sketch, ...]
     content: Box
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        own = self.picture.nbytes + self.field.nbytes + self.weight.nbytes
+        own = self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
         return own + sum(sketch.nbytes for sketch in self.sketches)
 
 
@@ -77,13 +79,16 @@ class LogoVerifier:
         left, top, right, bottom = content.pixels(width, height)
         picture = sized(pixels[top:bottom, left:right], MARK_SIDE)
         field = outline(picture)
-        return LogoTemplate(picture, field, near(field, MARK_SIDE // 16), sketches(picture), content)
+        return LogoTemplate(picture, field, near(field, MARK_SIDE // 16), softened(field), sketches(picture), content)
 
     def verify(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoEvidence | None:
         """Evidence of the best place of the mark in or near `window` (None: anywhere), or None when there is none."""
         crop, region = _cut(scene.picture, window)
         places = search(crop, template.sketches, KEPT_PLACES, upright=window is None)
-        refined = [_refined(crop, template, matrix) for matrix in places]
+        if not places:
+            return None
+        edges = softened(outline(crop))
+        refined = [_refined(crop, edges, template, matrix) for matrix in places]
         found = [_evidence(template, field, matrix, crop, region) for matrix, field in refined]
         return max((one for one in found if one is not None), key=lambda one: one.shape, default=None)
 
@@ -114,15 +119,13 @@ def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
     return crop, Box(left / width, top / height, right / width, bottom / height)
 
 
-def _refined(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Field]:
+def _refined(crop: Pixels, edges: NDArray[np.float32], template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Field]:
     """The matrix after an affine ECC refinement of edge strength, kept only when the outlines agree better."""
     before = _warped(crop, template, matrix)
-    target = cv2.GaussianBlur(strength(template.field), (0, 0), 2.0)
-    source = cv2.GaussianBlur(strength(outline(crop)), (0, 0), 2.0)
     start = np.linalg.inv(matrix)[:2].astype(np.float32)
-    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-4)
+    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
     try:
-        _, found = cv2.findTransformECC(target, source, start, cv2.MOTION_AFFINE, until)
+        _, found = cv2.findTransformECC(template.edges, edges, start, cv2.MOTION_AFFINE, until)
         better = inverse(np.vstack([found, [0.0, 0.0, 1.0]]).astype(np.float64))
     except (cv2.error, np.linalg.LinAlgError):  # the optimiser gives up on a featureless crop: keep the start
         return matrix, before

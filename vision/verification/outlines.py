@@ -39,6 +39,11 @@ def strength(field: Field) -> NDArray[np.float32]:
     return cast("NDArray[np.float32]", cv2.magnitude(field[..., 0], field[..., 1]))
 
 
+def softened(field: Field) -> NDArray[np.float32]:
+    """Edge strength blurred by 2 pixels, so that an alignment feels edges it has not reached: float32 `[h, w]`."""
+    return cast("NDArray[np.float32]", cv2.GaussianBlur(strength(field), (0, 0), 2.0))
+
+
 def near(field: Field, reach: int) -> NDArray[np.float32]:
     """1 within about `reach` pixels of a clear edge, 0 elsewhere: float32 `[h, w]`."""
     size = 2 * max(1, reach // 2) + 1

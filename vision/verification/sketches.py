@@ -24,6 +24,10 @@ TURNS: Final = (0.0, -10.0, 10.0)
 COARSE: Final = 88
 COARSE_SCENE: Final = 200
 QUIET: Final = 0.15
+FAINT: Final = 0.24
+"""Correlation of a sketch below which a place is not looked at again; marks that are there reach 0.35 and more."""
+
+CLOSE_SECOND: Final = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +75,34 @@ def _sketch(picture: Pixels, side: int, turn: float) -> Sketch:
 def search(crop: Pixels, bank: tuple[Sketch, ...], most: int, *, upright: bool) -> list[Matrix]:
     """The best `most` places of a mark in a crop as matrices from crop pixels to mark pixels, the best first.
 
-    `upright` leaves the turned sketches out, for a whole scene where they would cost too much.
+    Turned sketches are tried only at the sizes that fit best upright, and not at all when nothing fits or `upright`
+    asks for none, as for a whole scene. A crop where nothing resembles the mark gives an empty list.
     """
     small = sized(crop, COARSE_SCENE if upright else COARSE)
     scene = outline(small)
     energy = strength(scene) ** 2
     shrink = np.diag([small.shape[1] / crop.shape[1], small.shape[0] / crop.shape[0], 1.0])
-    peaks: list[tuple[float, Matrix]] = []
-    for sketch in bank:
-        height, width = sketch.weight.shape
-        if (upright and sketch.turned) or height > scene.shape[0] or width > scene.shape[1]:
-            continue
-        peak, column, row = _peak(scene, energy, sketch)
-        shift = np.array([[1.0, 0.0, -column], [0.0, 1.0, -row], [0.0, 0.0, 1.0]])
-        peaks.append((peak, sketch.matrix @ shift @ shrink))
-    peaks.sort(key=lambda found: -found[0])
-    return [matrix for _, matrix in peaks[:most]]
+    straight = [_peak(scene, energy, sketch) for sketch in bank if not sketch.turned]
+    best = max(range(len(straight)), key=lambda size: straight[size][0])
+    peaks = [(peak, sketch) for peak, sketch in zip(straight, bank, strict=False) if peak[0] > 0]
+    if not upright and straight[best][0] > FAINT:
+        near_best = {best - 1, best, best + 1}
+        turned = [sketch for number, sketch in enumerate(bank) if sketch.turned and number % len(SIDES) in near_best]
+        peaks += [(_peak(scene, energy, sketch), sketch) for sketch in turned]
+    peaks.sort(key=lambda found: -found[0][0])
+    strong = [found for found in peaks[:most] if found[0][0] > max(FAINT, CLOSE_SECOND * peaks[0][0][0])]
+    return [sketch.matrix @ _shift(column, row) @ shrink for (_, column, row), sketch in strong]
+
+
+def _shift(column: int, row: int) -> Matrix:
+    return np.array([[1.0, 0.0, -column], [0.0, 1.0, -row], [0.0, 0.0, 1.0]])
 
 
 def _peak(scene: Field, energy: NDArray[np.float32], sketch: Sketch) -> tuple[float, int, int]:
-    """The best correlation of a sketch, and the column and row of its top left corner there."""
+    """The best correlation of a sketch (0 when it does not fit in), and the column and row of its top left corner."""
+    height, width = sketch.weight.shape
+    if height > scene.shape[0] or width > scene.shape[1]:
+        return 0.0, 0, 0
     shared = cv2.matchTemplate(scene, sketch.field, cv2.TM_CCORR)
     theirs = cv2.matchTemplate(energy, sketch.weight, cv2.TM_CCORR)
     floor = QUIET * sketch.energy
