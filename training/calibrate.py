@@ -27,6 +27,11 @@ FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
 """Pixels alone decide: without `similarity` one calibration serves every space, and outlives a retrained embedder."""
 
 
+PRIOR: Final[dict[Kind, float]] = {"photo": 0.5, "logo": 1 / 3}
+"""Share of right answers among pictures with a candidate that aligns. A mark meets eight others in every picture with
+print on it, so its candidates are wrong more often."""
+
+
 def calibrate(
     model: Annotated[str, typer.Option(help="Model to calibrate: a name or a local-dir:.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="File to write; by default into the model's directory.")] = None,
@@ -40,7 +45,7 @@ def calibrate(
     target = out or _beside(model)
     plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
     rows = {kind: _gathered(kind, embedder, paths, plan) for kind, plan in plans.items()}
-    kinds: dict[Kind, KindModel] = {kind: fit_kind(rows[kind], FEATURES[kind]) for kind in plans}
+    kinds: dict[Kind, KindModel] = {kind: fit_kind(rows[kind], FEATURES[kind], prior=PRIOR[kind]) for kind in plans}
     calibration = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     calibration.save(target, {kind: _summary(rows[kind], plans[kind]) for kind in plans})
     typer.echo(f"wrote {target} ({calibration.version})")

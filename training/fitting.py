@@ -29,8 +29,11 @@ class Labelled:
     query: str
 
 
-def fit_kind(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float = 0.3) -> KindModel:
-    """A model over the features `names`, curve included. Needs right and wrong rows of several pictures."""
+def fit_kind(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float = 0.3, prior: float = 0.5) -> KindModel:
+    """A model over the features `names`, curve included; right answers make up `prior` of the pictures.
+
+    Needs right and wrong rows of several pictures.
+    """
     weights, bias = fit_weights(rows, names, ridge=ridge)
     flat = KindModel(weights, bias, ((0.0, 0.0), (1.0, 1.0)))
     scores: dict[str, tuple[float, bool]] = {}
@@ -39,7 +42,7 @@ def fit_kind(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float = 0
         if row.query not in scores or score > scores[row.query][0]:
             scores[row.query] = score, row.right
     best = np.array(list(scores.values()), np.float64).reshape(-1, 2)
-    return KindModel(weights, bias, fit_curve(best[:, 0], best[:, 1]))
+    return KindModel(weights, bias, fit_curve(best[:, 0], best[:, 1], prior=prior))
 
 
 def fit_weights(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float) -> tuple[dict[str, float], float]:
