@@ -39,10 +39,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def service(browser, tmp_path_factory) -> Iterator[Runtime]:
+def service(browser, shipped_embedder, tmp_path_factory) -> Iterator[Runtime]:
     """The runtime behind the pages, with the shipped model; after `browser`, so that a skip costs nothing."""
     folder = tmp_path_factory.mktemp("service")
-    opened = Runtime.open(Settings(data_dir=folder, operator_key=OPERATOR_KEY, fetch_allow=("127.0.0.1",)))
+    settings = Settings(data_dir=folder, operator_key=OPERATOR_KEY, fetch_allow=("127.0.0.1",))
+    opened = Runtime.open(settings, embedder=shipped_embedder)
     yield opened
     opened.close()
 

@@ -13,11 +13,16 @@ from PIL import Image
 from skimage import data as photographs
 
 
+def encoded(pixels, format_, **options) -> bytes:
+    """The bytes of a picture file."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB").save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
 def jpeg(pixels, quality=90) -> bytes:
     """The bytes of a JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB").save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+    return encoded(pixels, "JPEG", quality=quality)
 
 
 def cropped(pixels):

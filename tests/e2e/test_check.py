@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OPERATOR_KEY
-from tests.e2e.shop import CAT, COFFEE, ROCKET, cropped, jpeg, upload
+from tests.e2e.shop import CAT, COFFEE, ROCKET, cropped, encoded, jpeg, upload
 
 STOLEN = upload("seller.jpg", jpeg(cropped(COFFEE), 75))
 
@@ -126,6 +126,25 @@ def test_a_picture_can_be_dropped_or_pasted(sign_in, catalogue):
             [data, kind],
         )
         expect(page.get_by_role("heading", name="1 match found")).to_be_visible()
+
+
+def test_a_file_the_browser_cannot_show_still_gets_its_box(sign_in, catalogue):
+    page = sign_in(catalogue.key)
+    choose(page, upload("seller.tiff", encoded(cropped(COFFEE), "TIFF"), "image/tiff"))
+    stage = page.locator(".match .stage").first
+    expect(stage).to_contain_text("cannot show the file")
+    expect(stage.locator(".edge")).to_be_visible()
+
+
+def test_beyond_six_matches_the_rest_is_folded(sign_in, tenant):
+    for number in range(8):
+        tenant.add(jpeg(COFFEE[number:, number:]), title=f"Cup {number}")
+    page = sign_in(tenant.key)
+    choose(page, STOLEN)
+    expect(page.get_by_role("heading", name="8 matches found")).to_be_visible()
+    expect(page.locator(".match:visible")).to_have_count(6)
+    page.get_by_text("2 more matches").click()
+    expect(page.locator(".match:visible")).to_have_count(8)
 
 
 def test_looking_for_logos_alone_finds_no_photograph(sign_in, catalogue):
