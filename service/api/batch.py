@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -94,7 +95,8 @@ class _Batch:
                     self._drained.set()
                     yield answer
                 elif reading.done():
-                    reading.result()
+                    with contextlib.suppress(ClientDisconnect):  # nobody is left to be told
+                        reading.result()
                     return
                 else:
                     self._changed.clear()

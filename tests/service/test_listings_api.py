@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.callers import as_role
+from tests.e2e.shop import PictureHost
 from tests.photographs import jpeg, mark
 
 
@@ -276,3 +279,30 @@ def test_the_same_idempotency_key_judges_once(client, reference):
     assert client.get("/v1/listings/default/A-1").json()["evidence_version"] == 1
     assert send(client, jpeg("china"), headers=key).status_code == 422
     assert send(client, jpeg("coffee"), title="other", headers=key).status_code == 422
+
+
+class TestUrls:
+    """Pictures by URL, from a host that the settings let through."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, fetch_allow=("127.0.0.1",))
+
+    @pytest.fixture
+    def host(self) -> Iterator[PictureHost]:
+        opened = PictureHost({"/a.jpg": jpeg("coffee", 70), "/b.jpg": b"no picture"})
+        yield opened
+        opened.close()
+
+    def test_pictures_are_fetched_and_each_fails_alone(self, client, reference, host):
+        images = [{"url": f"{host.address}/{name}"} for name in ("a.jpg", "b.jpg", "c.jpg")]
+        body = client.post("/v1/listings", json={"listing_id": "U-1", "images": images}).json()
+        assert [image["status"] for image in body["images"]] == ["ok", "error", "error"]
+        assert [image["problem"]["status"] for image in body["images"][1:]] == [415, 422]
+        assert [match["reference_id"] for match in body["matches"]] == [reference["id"]]
+        assert sorted(host.asked) == ["/a.jpg", "/b.jpg", "/c.jpg"]
+
+    def test_search_takes_a_url(self, client, reference, host):
+        answer = client.post("/v1/search", data={"url": f"{host.address}/a.jpg"})
+        assert answer.json()["matches"][0]["reference_id"] == reference["id"]
+        assert client.post("/v1/search", data={"url": f"{host.address}/c.jpg"}).status_code == 422

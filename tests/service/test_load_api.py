@@ -140,3 +140,15 @@ def test_a_batch_answers_a_line_before_the_next_is_sent(http):
     answer = http.post("/v1/listings/batch", content=lines())
     watcher.join()
     assert [json.loads(line)["listing_id"] for line in answer.iter_lines()] == ["first", "second"]
+
+
+def test_a_batch_that_is_broken_off_leaves_the_service_as_it_was(http, app, runtime):
+    def lines() -> Iterator[bytes]:
+        yield json.dumps(body("first")).encode() + b"\n"
+        wait_until(lambda: http.get("/v1/listings/default/first").status_code == 200)
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        http.post("/v1/listings/batch", content=lines())
+    wait_until(lambda: app.state.lifecycle.in_flight == 0 and runtime.pipeline.inside == 0)
+    assert http.post("/v1/listings", json=body("next")).status_code == 200
