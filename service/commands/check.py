@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.commands.checking import Checker, open_checker
 from service.commands.terminal import (
     EXIT_FINDINGS,
     EXIT_USAGE,
@@ -23,6 +22,9 @@ from service.commands.terminal import (
 from service.decisions import DEFAULT_THRESHOLDS
 from service.errors import ServiceError
 from vision.errors import VisionError
+
+if TYPE_CHECKING:
+    from service.commands.checking import Checker
 
 
 def check_command(
@@ -38,6 +40,8 @@ def check_command(
 
     Ends with 1 when a picture has a match of confidence 0.5 or more, and with 2 when a file is no picture.
     """
+    from service.commands.checking import open_checker  # noqa: PLC0415  # its engines are loaded only to check
+
     with open_checker(data_dir, url, key) as checker:
         results = [_check(checker, path, least) for path in pictures]
     if as_json:

@@ -11,14 +11,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, TypeAlias
 
 import httpx
 import typer
 from rich.console import Console
 
 from indexes.paging import MAX_LIMIT
-from service.catalogs import Mode, Source
 from service.commands.storage import find_brand, open_runtime
 from service.commands.terminal import (
     EXIT_FINDINGS,
@@ -33,8 +32,11 @@ from service.commands.terminal import (
     progress_bar,
 )
 from service.job_rows import Job
-from service.runtime import Runtime
 from service.scanning import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from service.catalogs import Mode, Source
+    from service.runtime import Runtime
 
 Report: TypeAlias = Callable[[int, int | None], None]
 """Called with the rows done and the rows there are."""

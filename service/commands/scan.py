@@ -7,12 +7,11 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.progress import Progress
 
-from service.commands.checking import Checker, open_checker
 from service.commands.terminal import (
     EXIT_FINDINGS,
     EXIT_USAGE,
@@ -28,6 +27,9 @@ from service.commands.terminal import (
 from service.errors import Invalid
 from service.report import Entry, make_entry, write_report
 from service.scanning import ScannedListing, ScannedPicture, count_listings, read_listings
+
+if TYPE_CHECKING:
+    from service.commands.checking import Checker
 
 REPORTED: Final = 200
 """Most flagged listings that the report shows; the JSON Lines have them all."""
@@ -51,6 +53,8 @@ def scan_command(
 
     A listing that cannot be judged is a line with its problem. The report shows the first 200 flagged listings.
     """
+    from service.commands.checking import open_checker  # noqa: PLC0415  # its engines are loaded only to check
+
     notes = messages(as_json)
     known = _known(out, resume)
     try:

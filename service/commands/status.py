@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import typer
@@ -22,8 +22,10 @@ from service.commands.terminal import (
     print_json,
     progress_bar,
 )
-from service.runtime import Runtime
 from vision.embedding import KINDS
+
+if TYPE_CHECKING:
+    from service.runtime import Runtime
 
 
 def status_command(data_dir: DataDir = None, url: ServiceUrl = None, as_json: AsJson = False) -> None:

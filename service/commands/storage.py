@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexes.brands import Brand, Brands
 from indexes.database import Database
@@ -17,8 +18,10 @@ from indexes.paging import MAX_LIMIT
 from service.commands.terminal import EXIT_USAGE, CommandFailed
 from service.logs import set_up_logs
 from service.migrations import upgrade
-from service.runtime import Runtime
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.runtime import Runtime
 
 
 @contextlib.contextmanager
@@ -34,6 +37,8 @@ def open_database(data_dir: Path | None) -> Iterator[Database]:
 @contextlib.contextmanager
 def open_runtime(data_dir: Path | None) -> Iterator[Runtime]:
     """The whole service in this process, without its HTTP side; logs from warnings up go to standard error."""
+    from service.runtime import Runtime  # noqa: PLC0415  # its engines are loaded only where they are used
+
     settings = Settings.from_env(data_dir=data_dir)
     set_up_logs("text", level=30)
     with contextlib.closing(Runtime.open(settings)) as runtime:
