@@ -147,7 +147,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     negatives = [outcome for outcome in outcomes if outcome.group == NEGATIVE]
     pairs = [Prediction(one.right[0], right=True) for one in positives if one.right != NONE]
     pairs += [Prediction(one.wrong[0], right=False) for one in outcomes if one.wrong != NONE]
-    best = [max(((one.right, True), (one.wrong, False))) for one in outcomes]
+    best = [(one.right, True) if one.right > one.wrong else (one.wrong, False) for one in outcomes]
     groups = {group: [one for one in positives if one.group == group] for group in sorted({p.group for p in positives})}
     return {
         "positives": len(positives),
