@@ -23,13 +23,18 @@ from queue import Empty, SimpleQueue
 
 import httpx
 
-from benchmarks.machine import percentile
+from benchmarks.machine import Figures, Targets, percentile
 from benchmarks.pictures import jpegs, source_name
 from service.listings import ImageSource, ListingInput
 from service.runtime import Runtime
 from service.settings import Settings
 
-Figures = dict[str, object]
+TARGETS: Targets = {
+    "http_over_in_process": (">=", 0.85),
+    "p50_ms": ("<=", 150.0),
+    "p99_ms": ("<=", 600.0),
+    "reference_matched_after_s": ("<=", 1.0),
+}
 
 
 @contextlib.contextmanager

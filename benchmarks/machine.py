@@ -6,9 +6,17 @@ import json
 import math
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
+
+Figures: TypeAlias = Mapping[str, object]
+"""What was measured, by name, units in the name."""
+
+Targets: TypeAlias = Mapping[str, tuple[str, float]]
+"""`(sign, limit)` for the figures that have a target; the sign is `<=` or `>=`."""
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -32,14 +40,25 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def write_result(name: str, figures: dict[str, object]) -> Path:
-    """Write `figures` with the machine and the time to `benchmarks/results/<name>.json`."""
+def met(figures: Figures, targets: Targets) -> dict[str, bool]:
+    """Which targets the figures meet, by name; a figure that is missing or no number is an error."""
+    measured = {name: float(str(figures[name])) for name in targets}
+    return {
+        name: measured[name] <= limit if sign == "<=" else measured[name] >= limit
+        for name, (sign, limit) in targets.items()
+    }
+
+
+def write_result(name: str, figures: Figures, targets: Targets) -> Path:
+    """Write `figures` with targets, machine and time to `benchmarks/results/<name>.json`."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe_machine(),
-        **figures,
+        "figures": figures,
+        "targets": {key: f"{sign} {limit:g}" for key, (sign, limit) in targets.items()},
+        "met": met(figures, targets),
     }
     path.write_text(json.dumps(document, indent=2) + "\n")
     return path

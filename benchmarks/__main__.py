@@ -1,0 +1,63 @@
+"""`python -m benchmarks [recall|index|http …]`: measure, print beside the targets, write JSON; all three by default.
+
+Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import http, index, recall
+from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
+
+_MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
+    "recall": (lambda _options: recall.measure(), recall.TARGETS),
+    "index": (lambda options: index.run(options.references), index.TARGETS),
+    "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
+}
+
+
+def main() -> int:
+    """Run what was asked for; 0 when every target was met."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*_MEASURES, []], help="what to measure (default: all)")
+    parser.add_argument("--references", type=int, default=100_000, help="references in the index")
+    parser.add_argument("--listings", type=int, default=400, help="listings sent over HTTP")
+    parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
+    options = parser.parse_args()
+    console = Console()
+    console.print(" · ".join(f"{name} {value}" for name, value in describe_machine().items()), highlight=False)
+    good = True
+    for name in options.names or list(_MEASURES):
+        measure, targets = _MEASURES[name]
+        figures = measure(options)
+        path = write_result(name, figures, targets)
+        console.print(_table(name, figures, targets))
+        console.print(f"written to {_shown(path)}", highlight=False)
+        good = good and all(met(figures, targets).values())
+    return 0 if good else 1
+
+
+def _table(name: str, figures: Figures, targets: Targets) -> Table:
+    table = Table(title=name, title_justify="left")
+    for column in ("figure", "measured", "target", ""):
+        table.add_column(column)
+    held = met(figures, targets)
+    for key, value in figures.items():
+        sign, limit = targets.get(key, ("", ""))
+        mark = {True: "met", False: "MISSED", None: ""}[held.get(key)]
+        table.add_row(key, f"{value:.3f}" if isinstance(value, float) else str(value), f"{sign} {limit}".strip(), mark)
+    return table
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
