@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import OperationalError
 
-from indexes.errors import StorageFailed
+from indexes.errors import StorageFailed, Unstorable
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -29,7 +28,17 @@ METADATA = sa.MetaData(
     }
 )
 
-_DISK_TROUBLE = ("disk is full", "readonly database", "disk i/o error", "unable to open database", "no space left")
+_SQLITE_TROUBLE = (
+    "disk is full",
+    "readonly database",
+    "disk i/o error",
+    "unable to open database",
+    "no space left",
+    "database is locked",
+)
+_CONNECT_SECONDS = 5
+_READ_ONLY = "25006"
+"""SQLSTATE of a PostgreSQL that takes no writes, such as a standby."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -69,7 +78,8 @@ class Database:
     """One engine. `read` and `write` hand out a connection inside a transaction.
 
     On SQLite a write begins IMMEDIATE and writers of this process queue on a lock, so that none of them meets
-    `database is locked`. A full or read-only disk raises `StorageFailed`, and nothing of the transaction stays.
+    `database is locked`. A full or read-only disk and a server that cannot be reached raise `StorageFailed`, values
+    that no database takes raise `Unstorable`; nothing of the transaction stays.
     """
 
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
@@ -81,6 +91,8 @@ class Database:
             options["connect_args"] = {"check_same_thread": False, "timeout": 30}
         else:
             options["pool_pre_ping"] = True
+            if "connect_timeout" not in self.url.query:
+                options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
         self.engine = sa.create_engine(self.url, **options)
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
@@ -88,16 +100,21 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection in a read transaction; what is written on it is rolled back."""
-        with _disk_errors(), self.engine.connect() as connection:
+        with _told_apart(), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A connection in one transaction, committed (and on disk) when the block ends without an error."""
-        with self._writer, _disk_errors(), self.engine.connect() as connection:
+        with self._writer, _told_apart(), self.engine.connect() as connection:
             connection.execution_options(brandwarden_write=True)
             with connection.begin():
                 yield connection
+
+    def ping(self) -> None:
+        """Ask it for anything; `StorageFailed` when it does not answer."""
+        with self.read() as connection:
+            connection.execute(sa.select(1))
 
     def create_all(self) -> None:
         """Make every declared table; for tests and scratch databases. The service migrates instead."""
@@ -122,12 +139,33 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
+def _told_apart() -> Iterator[None]:
+    """Trouble of the machine and values of strangers get errors of their own; mistakes of ours stay as they are."""
     try:
         yield
-    except OperationalError as error:
-        if any(word in str(error.orig).lower() for word in _DISK_TROUBLE):
+    except (exc.DataError, UnicodeEncodeError) as error:
+        raise Unstorable("A value holds characters or numbers that cannot be stored; mend it.") from error
+    except exc.DBAPIError as error:
+        if _is_of_storage(error):
             raise StorageFailed(
-                f"The database could not be written ({error.orig}); free or remount its disk, then send again."
+                f"The database is away or refuses to work ({_first_line(error)}); send again once it is mended."
             ) from error
         raise
+    except exc.TimeoutError as error:
+        raise StorageFailed("Every connection to the database is taken; send again in a moment.") from error
+
+
+def _is_of_storage(error: exc.DBAPIError) -> bool:
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+        return True
+    if not isinstance(error, exc.OperationalError):
+        return False
+    said = str(error.orig).lower()
+    return "sqlite" not in type(error.orig).__module__ or any(trouble in said for trouble in _SQLITE_TROUBLE)
+
+
+def _first_line(error: exc.DBAPIError) -> str:
+    """What the database said, without the address it was said from."""
+    if getattr(error.orig, "sqlstate", None) is None and "sqlite" not in type(error.orig).__module__:
+        return "no connection"
+    return str(error.orig).partition("\n")[0]

@@ -28,7 +28,11 @@ class BlobMissing(IndexesError):
 
 
 class StorageFailed(IndexesError):
-    """The disk or bucket refused a write: full, read-only or unreachable. Nothing was acknowledged."""
+    """Disk, bucket or database is full, read-only or out of reach. Nothing was acknowledged."""
+
+
+class Unstorable(IndexesError):
+    """A value that no database takes, such as a zero character or a number out of range."""
 
 
 class SnapshotDamaged(IndexesError):

@@ -30,8 +30,13 @@ def decode_cursor(cursor: str) -> int:
     """The primary key a cursor stands for; `BadCursor` when it is not one of ours."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        if not raw.startswith(b"p"):
-            raise ValueError(raw)
-        return int(raw[1:])
+        found = int(raw[1:])
     except (ValueError, binascii.Error, UnicodeEncodeError) as error:
-        raise BadCursor("The cursor is not one this service made; start again without it.") from error
+        raise _bad_cursor() from error
+    if encode_cursor(found) != cursor or not 0 <= found < 1 << 63:
+        raise _bad_cursor()
+    return found
+
+
+def _bad_cursor() -> BadCursor:
+    return BadCursor("The cursor is not one this service made; start again without it.")

@@ -105,7 +105,7 @@ def _parse(url: str) -> httpx.URL:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise FetchFailed("The URL cannot be parsed.") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.raw_host:  # `host` decodes it
         raise FetchFailed("Only http:// and https:// URLs with a host are fetched.")
     if parsed.userinfo:
         raise FetchFailed("URLs with a user name or password are not fetched.")

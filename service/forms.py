@@ -149,7 +149,15 @@ async def _read_urlencoded(request: Request, limits: FormLimits) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limits.fields, errors="strict")
     except ValueError as error:
         raise BadRequest("The form cannot be parsed.") from error
+    for name, value in pairs:
+        _check_text(name, value)
     return Form(fields=dict(pairs))
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuse what PostgreSQL does not store."""
+    if "\x00" in value:
+        raise BadRequest(f"The field '{name[:100]}' holds a zero character.")
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -264,6 +272,7 @@ class _Reader:
             self.form.fields[self._name] = self._text.decode()
         except UnicodeDecodeError as error:
             raise BadRequest(f"The field '{self._name[:100]}' is not UTF-8.") from error
+        _check_text(self._name, self.form.fields[self._name])
 
     def end(self) -> None:
         self.ended = True

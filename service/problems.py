@@ -73,7 +73,8 @@ _MAP: dict[type[Exception], tuple[int, str, str]] = {
     indexes_errors.Conflict: (409, "conflict", "Conflict"),
     indexes_errors.BadCursor: (422, "invalid", "Invalid request"),
     indexes_errors.BlobMissing: (500, "picture-missing", "Stored picture is missing"),
-    indexes_errors.StorageFailed: (503, "storage-failed", "Storage refused the write"),
+    indexes_errors.Unstorable: (422, "invalid", "Invalid request"),
+    indexes_errors.StorageFailed: (503, "storage-failed", "Storage failed"),
     indexes_errors.SnapshotDamaged: (503, "index-unavailable", "Index unavailable"),
     indexes_errors.SpaceMismatch: (503, "index-unavailable", "Index unavailable"),
     indexes_errors.CalibrationError: (503, "calibration", "Calibration unavailable"),
@@ -112,6 +113,8 @@ def _of_mapped(error: BaseException, status: int, slug: str, title: str) -> Prob
             return _of_service(errors.Missing())  # unseen and missing answer the same
         case indexes_errors.Conflict(existing_id=str(existing)):
             extra = {"existing_id": existing}
+        case indexes_errors.Unstorable():
+            extra = {"errors": [{"loc": [], "msg": detail}]}
         case indexes_errors.BadCursor():
             extra = {"errors": [{"loc": ["query", "cursor"], "msg": detail}]}
     return Problem(status, slug, title, detail, _RETRY_AFTER.get(slug), extra)
@@ -121,9 +124,14 @@ def _of_validation(error: RequestValidationError) -> Problem:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return _of_service(errors.BadRequest("The body is not valid JSON; send one UTF-8 JSON document."))
-    listed = [{"loc": list(entry["loc"]), "msg": entry["msg"]} for entry in found]
+    listed = [{"loc": [_sendable(part) for part in entry["loc"]], "msg": entry["msg"]} for entry in found]
     names = ", ".join(".".join(str(part) for part in entry["loc"]) for entry in listed[:3])
     return Problem(422, "invalid", "Invalid request", f"Mend {names} and send again.", extra={"errors": listed})
+
+
+def _sendable(part: str | int) -> str | int:
+    """A name as it came, without the halves of characters that JSON can hold and UTF-8 cannot."""
+    return part.encode(errors="replace").decode() if isinstance(part, str) else part
 
 
 _HTTP = {

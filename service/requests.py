@@ -13,12 +13,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from indexes.ids import new_id
+from service.errors import Invalid, Missing, ServiceError
 from service.lifecycle import Lifecycle
 from service.logs import REQUEST_ID
 from service.problems import describe
 
 _ACCESS = logging.getLogger("brandwarden.access")
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -54,6 +56,9 @@ class RequestScope:
             await send(message)
 
         try:
+            if (refusal := _refusal(scope)) is not None:
+                await describe(refusal).response()(scope, receive, watch)
+                return
             await self.app(scope, receive, watch)
         except Exception as error:  # noqa: BLE001  # the last line: whatever it is, the caller gets a problem document
             _ACCESS.exception("unforeseen error", extra={"route": _route(scope)})
@@ -71,10 +76,20 @@ class RequestScope:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"], _route(scope)
-        self.lifecycle.metrics.observe_request(method, route, status, seconds)
+        counted = method if method in _METHODS else "other"  # callers may invent methods, a label must not grow
+        self.lifecycle.metrics.observe_request(counted, route, status, seconds)
         level = logging.DEBUG if route in _QUIET and status < 400 else logging.INFO
         told = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         _ACCESS.log(level, "request", extra=told)
+
+
+def _refusal(scope: Scope) -> ServiceError | None:
+    """A zero character names nothing, and PostgreSQL does not even look for it."""
+    if "\x00" in scope["path"]:
+        return Missing()
+    if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+        return Invalid("The query holds a zero character.", errors=[{"loc": ["query"], "msg": "zero character"}])
+    return None
 
 
 def _request_id(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from indexes.brands import BrandStatus
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.sent import Sent
 from service.erasure import erase_brand
 from service.errors import Missing
 from service.keys import Principal
@@ -22,7 +23,7 @@ Operator = Annotated[Principal, Depends(require("operator"))]
 BrandOrOperator = Annotated[Principal, Depends(require("brand", "operator"))]
 
 
-class NewBrand(BaseModel):
+class NewBrand(Sent):
     """What to make."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,7 +32,7 @@ class NewBrand(BaseModel):
     contact_email: Email | None = None
 
 
-class BrandChange(BaseModel):
+class BrandChange(Sent):
     """What to change; what is left out stays. `contact_email: null` removes it."""
 
     model_config = ConfigDict(extra="forbid")

@@ -9,19 +9,24 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.sent import Sent
 from service.keys import Role
 from service.marketplaces import DEFAULT
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require("operator"))])
 
 
-class NewKey(BaseModel):
+class NewKey(Sent):
     """What to make."""
 
     role: Role
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    brand_id: str | None = Field(None, description="Whose key; with the role `brand` only.")
-    marketplace: str | None = Field(None, description="Whose listings; with the role `ingest` only, else `default`.")
+    brand_id: Annotated[str, Field(max_length=40)] | None = Field(
+        None, description="Whose key; with the role `brand` only."
+    )
+    marketplace: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Whose listings; with the role `ingest` only, else `default`."
+    )
 
 
 class KeyOut(BaseModel):

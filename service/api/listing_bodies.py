@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from indexes.errors import NotFound
+from service.api.sent import Moment, Sent
 from service.errors import Forbidden, Invalid
 from service.keys import Principal
 from service.listings import ImageSource, ListingInput, Price
@@ -26,7 +26,7 @@ Short = Annotated[str, Field(min_length=1, max_length=200)]
 Territory = Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]
 
 
-class ImageIn(BaseModel):
+class ImageIn(Sent):
     """One picture: its URL, or its bytes as base64."""
 
     url: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
@@ -39,7 +39,7 @@ class ImageIn(BaseModel):
         return self
 
 
-class PriceIn(BaseModel):
+class PriceIn(Sent):
     """A price."""
 
     amount: Annotated[str, Field(pattern=r"^\d{1,18}(\.\d{1,6})?$", description="A decimal number as text.")]
@@ -51,7 +51,7 @@ class PriceIn(BaseModel):
         return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-class ListingIn(BaseModel):
+class ListingIn(Sent):
     """A listing to judge."""
 
     model_config = ConfigDict(
@@ -69,8 +69,8 @@ class ListingIn(BaseModel):
     price: PriceIn | None = None
     gtin: Annotated[str, Field(max_length=40)] | None = None
     category: Annotated[str, Field(max_length=500)] | None = None
-    territories: Annotated[list[Territory], Field(max_length=300)] = []
-    listed_at: datetime | None = None
+    territories: Annotated[list[Territory], Field(max_length=300)] = Field([])
+    listed_at: Moment | None = None
     images: list[ImageIn] = Field([], description="1 to 20 pictures.")
 
     @field_validator("listing_id")
@@ -79,11 +79,6 @@ class ListingIn(BaseModel):
         if not value.isprintable() or value != value.strip():
             raise ValueError("must be printable text without blanks around it")
         return value
-
-    @field_validator("listed_at")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def parse_listing(body: bytes | str) -> ListingIn:

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
 from service.api.listing_bodies import ListingIn, parse_listing, to_input
 from service.api.listing_models import BrandMatchPage, ListingOut, ListingPage
+from service.api.sent import Moment
 from service.api.waiting import settle, while_connected
 from service.decisions import Decision
 from service.errors import Missing
@@ -90,7 +90,7 @@ def list_listings(
     principal: Reader,
     marketplace: Annotated[str | None, Query(max_length=64)] = None,
     decision: Decision | None = None,
-    since: Annotated[datetime | None, Query(description="Judged at this time or later.")] = None,
+    since: Annotated[Moment | None, Query(description="Judged at this time or later.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JSONResponse:
@@ -99,9 +99,7 @@ def list_listings(
         marketplace = principal.marketplace
     elif not principal.may_see_marketplace(marketplace):
         raise Missing
-    page = runtime.listings.list(
-        marketplace=marketplace, decision=decision, since=aware(since), limit=limit, cursor=cursor
-    )
+    page = runtime.listings.list(marketplace=marketplace, decision=decision, since=since, limit=limit, cursor=cursor)
     return _page(page.items, page.next_cursor)
 
 
@@ -137,11 +135,6 @@ def check_marketplace(principal: Principal, marketplace: str) -> None:
     """`Missing` for another's marketplace."""
     if not principal.may_see_marketplace(marketplace):
         raise Missing
-
-
-def aware(when: datetime | None) -> datetime | None:
-    """A time without a zone is taken as UTC."""
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
 
 
 def _page(items: Sequence[Any], next_cursor: str | None) -> JSONResponse:

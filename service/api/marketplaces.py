@@ -9,16 +9,18 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.sent import Sent
 
 router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(require("operator"))])
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Territories = Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]], Field(max_length=300)]
-Numbers = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(max_length=50)]
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Numbers = Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=50)]
 
 
-class NewMarketplace(BaseModel):
+class NewMarketplace(Sent):
     """What to make."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,7 +31,7 @@ class NewMarketplace(BaseModel):
     strike_points: Numbers = Field(default={}, description="Points a takedown adds to a seller, by reason.")
 
 
-class MarketplaceChange(BaseModel):
+class MarketplaceChange(Sent):
     """What to change; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from indexes.catalog import Reference
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.sent import Sent
 from service.api.waiting import result_of, while_connected
 from service.errors import Forbidden, Invalid, Missing
 from service.forms import Form, FormLimits, read_form
@@ -66,7 +67,7 @@ class ReferencePage(BaseModel):
     next_cursor: str | None
 
 
-class ReferenceChange(BaseModel):
+class ReferenceChange(Sent):
     """What to change; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")

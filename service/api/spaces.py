@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from service.api.dependencies import RuntimeOf, require
+from service.api.sent import Sent
 from service.errors import NotBuiltYet
 from service.openapi import ProblemDocument
 from service.problems import ProblemResponse
@@ -46,7 +47,7 @@ class SpacePage(BaseModel):
     next_cursor: None
 
 
-class NewSpace(BaseModel):
+class NewSpace(Sent):
     """What to embed with."""
 
     model: Annotated[str, Field(min_length=1, max_length=500)]

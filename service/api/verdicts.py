@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
 from service.api.listing_models import VerdictOut, VerdictPage
-from service.api.listings import aware, check_marketplace
+from service.api.listings import check_marketplace
+from service.api.sent import Moment, Sent
 from service.keys import Principal
 from service.listings import VerdictWord
 
 router = APIRouter(tags=["verdicts"])
 
 
-class NewVerdict(BaseModel):
+class NewVerdict(Sent):
     """What a person says."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,10 +54,10 @@ def list_verdicts(
     runtime: RuntimeOf,
     principal: Annotated[Principal, Depends(require("reviewer"))],  # noqa: ARG001 - asked for its check
     marketplace: Annotated[str | None, Query(max_length=64)] = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JSONResponse:
     """In the order they were given, for training."""
-    page = runtime.verdicts.list(marketplace=marketplace, since=aware(since), limit=limit, cursor=cursor)
+    page = runtime.verdicts.list(marketplace=marketplace, since=since, limit=limit, cursor=cursor)
     return JSONResponse({"items": [item.as_json() for item in page.items], "next_cursor": page.next_cursor})

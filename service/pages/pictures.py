@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from indexes.catalog import Reference
 from service.api.dependencies import RuntimeOf, require
+from service.api.sent import Sent
 from service.errors import Missing
 from service.keys import Principal
 from vision.images import DecodeLimits, decode, encode_jpeg, thumbnail_jpeg
@@ -23,7 +24,7 @@ _QUALITY = 95  # high enough that the picture shown is judged as the original wo
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
-class PictureAddress(BaseModel):
+class PictureAddress(Sent):
     """Where the picture lies."""
 
     url: Annotated[str, Field(min_length=1, max_length=4096)]
