@@ -92,15 +92,16 @@ def test_the_whole_picture_has_open_clips_own_features(tmp_path, tower):
 
 def test_space_follows_the_weights_and_not_the_directory(tmp_path):
     first = load_embedder(write_model(tmp_path / "a", TOWERS["vit"]), precision="fp32").space
-    moved = load_embedder(write_model(tmp_path / "b", TOWERS["vit"]), precision="bf16").space
+    moved = load_embedder(write_model(tmp_path / "b", TOWERS["vit"])).space
     other = load_embedder(write_model(tmp_path / "c", TOWERS["vit"], seed=1), precision="fp32").space
     assert first.id == moved.id
     assert first.id != other.id
 
 
-def test_bf16_agrees_with_fp32(embedder):
+def test_bf16_is_a_space_of_its_own_that_nearly_agrees(embedder):
     full, short = (load_embedder(device="cpu", precision=precision) for precision in ("fp32", "bf16"))
-    assert full.space == short.space == embedder.space
+    assert full.space == embedder.space
+    assert short.space.id != full.space.id
     pictures = [*PHOTOS, photographs.coffee(), photographs.rocket()]
     pairs = zip(
         full.embed_photos([full.prepare(picture) for picture in pictures]),
