@@ -42,6 +42,13 @@ class LocalFeatures:
         """Bytes held."""
         return self.points.nbytes + self.scales.nbytes + self.angles.nbytes + self.descriptors.nbytes
 
+    def scaled(self, width: int, height: int) -> LocalFeatures:
+        """The same features in the pixels of a copy of the picture that is `width` by `height`."""
+        ratio = np.array([width / self.width, height / self.height], np.float32)
+        points = (self.points + np.float32(0.5)) * ratio - np.float32(0.5)
+        scales = self.scales * np.float32(ratio.mean())
+        return LocalFeatures(points, scales, self.angles, self.descriptors, width, height)
+
     def mirrored(self) -> LocalFeatures:
         """The features of the picture flipped left to right, without looking at the pixels again."""
         points = self.points.copy()
@@ -60,10 +67,13 @@ def _mirrored_bins() -> NDArray[np.intp]:
 _MIRRORED_BINS = _mirrored_bins()
 
 
-def extract(grey: Grey, limit: int, *, contrast: float = 0.02) -> LocalFeatures:
-    """At most about `limit` strongest keypoints of a grey picture, uint8 `[height, width]`."""
+def extract(grey: Grey, limit: int, *, layers: int = 2, contrast: float = 0.02) -> LocalFeatures:
+    """At most about `limit` strongest keypoints of a grey picture, uint8 `[height, width]`.
+
+    `layers` is the number of scales in an octave. Three find a few more keypoints for half as much time again.
+    """
     height, width = grey.shape
-    sift = cv2.SIFT.create(nfeatures=limit, contrastThreshold=contrast)
+    sift = cv2.SIFT.create(nfeatures=limit, nOctaveLayers=layers, contrastThreshold=contrast)
     keypoints, descriptors = sift.detectAndCompute(grey, None)
     if descriptors is None or len(keypoints) == 0:
         empty = np.zeros(0, np.float32)

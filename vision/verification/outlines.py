@@ -26,12 +26,22 @@ def outline(pixels: Pixels, blur: float = 1.0) -> Field:
     smooth = cv2.GaussianBlur(pixels, (0, 0), blur) if blur > 0 else pixels
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    real = (across * across - down * down).sum(axis=2)
-    imaginary = (2.0 * across * down).sum(axis=2)
-    energy = np.hypot(real, imaginary)
+    real = _over_channels(across * across - down * down)
+    imaginary = _over_channels(across * down) * np.float32(2.0)
+    energy = cv2.magnitude(real, imaginary)
     strength = np.sqrt(energy)
-    gain = strength / (strength + SOFT_EDGE) / np.maximum(energy, 1e-6)
-    return np.ascontiguousarray(np.dstack([real * gain, imaginary * gain]).astype(np.float32))
+    gain = strength / ((strength + np.float32(SOFT_EDGE)) * np.maximum(energy, np.float32(1e-6)))
+    return cast("Field", cv2.merge([real * gain, imaginary * gain]))
+
+
+def _over_channels(planes: Field) -> NDArray[np.float32]:
+    """The sum over three channels; NumPy adds along a short last axis ten times slower."""
+    return cast("NDArray[np.float32]", cv2.transform(planes, np.ones((1, 3), np.float32)))
+
+
+def product(one: Field, two: Field) -> NDArray[np.float32]:
+    """Inner product of two fields at every pixel, float32 `[h, w]`."""
+    return one[..., 0] * two[..., 0] + one[..., 1] * two[..., 1]
 
 
 def strength(field: Field) -> NDArray[np.float32]:
@@ -59,17 +69,17 @@ def variety(field: Field) -> float:
 
 def correlation(one: Field, two: Field, weight: NDArray[np.float32]) -> float:
     """Correlation of two fields of one size under a weight in [0, 1] per pixel, in [-1, 1]."""
-    shared = float(((one * two).sum(axis=2) * weight).sum())
-    energy = float(((one * one).sum(axis=2) * weight).sum()) * float(((two * two).sum(axis=2) * weight).sum())
+    shared = float((product(one, two) * weight).sum())
+    energy = float((product(one, one) * weight).sum()) * float((product(two, two) * weight).sum())
     return float(shared / math.sqrt(max(energy, 1e-9)))
 
 
 def parts(mark: Field, scene: Field, weight: NDArray[np.float32], block: int, *, agrees: float = 0.5) -> float:
     """Share of the mark's outline, cut into blocks, whose correlation with the scene exceeds `agrees`."""
     tiles = [
-        _tiles((mark * scene).sum(axis=2) * weight, block),
-        _tiles((mark * mark).sum(axis=2) * weight, block),
-        _tiles((scene * scene).sum(axis=2) * weight, block),
+        _tiles(product(mark, scene) * weight, block),
+        _tiles(product(mark, mark) * weight, block),
+        _tiles(product(scene, scene) * weight, block),
     ]
     shared, ours, theirs = tiles
     outlined = ours > 0.15 * ours.max() if ours.size else np.zeros(0, bool)
