@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects.postgresql import JSONB
 
-from indexes.errors import StorageFailed, Unstorable
+from indexes.errors import DatabaseAway, StorageFailed, Unstorable
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -147,12 +147,13 @@ def _told_apart() -> Iterator[None]:
         raise Unstorable("A value holds characters or numbers that cannot be stored; mend it.") from error
     except exc.DBAPIError as error:
         if _is_of_storage(error):
-            raise StorageFailed(
+            kind = StorageFailed if _is_sqlite(error) else DatabaseAway
+            raise kind(
                 f"The database is away or refuses to work ({_first_line(error)}); send again once it is mended."
             ) from error
         raise
     except exc.TimeoutError as error:
-        raise StorageFailed("Every connection to the database is taken; send again in a moment.") from error
+        raise DatabaseAway("Every connection to the database is taken; send again in a moment.") from error
 
 
 def _is_of_storage(error: exc.DBAPIError) -> bool:
@@ -161,11 +162,15 @@ def _is_of_storage(error: exc.DBAPIError) -> bool:
     if not isinstance(error, exc.OperationalError):
         return False
     said = str(error.orig).lower()
-    return "sqlite" not in type(error.orig).__module__ or any(trouble in said for trouble in _SQLITE_TROUBLE)
+    return not _is_sqlite(error) or any(trouble in said for trouble in _SQLITE_TROUBLE)
+
+
+def _is_sqlite(error: exc.DBAPIError) -> bool:
+    return "sqlite" in type(error.orig).__module__
 
 
 def _first_line(error: exc.DBAPIError) -> str:
     """What the database said, without the address it was said from."""
-    if getattr(error.orig, "sqlstate", None) is None and "sqlite" not in type(error.orig).__module__:
+    if getattr(error.orig, "sqlstate", None) is None and not _is_sqlite(error):
         return "no connection"
     return str(error.orig).partition("\n")[0]

@@ -31,6 +31,10 @@ class StorageFailed(IndexesError):
     """Disk, bucket or database is full, read-only or out of reach. Nothing was acknowledged."""
 
 
+class DatabaseAway(StorageFailed):
+    """The database server does not answer, or not as it should; it is expected back."""
+
+
 class Unstorable(IndexesError):
     """A value that no database takes, such as a zero character or a number out of range."""
 

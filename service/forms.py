@@ -133,7 +133,7 @@ async def read_form(request: Request, limits: FormLimits) -> AsyncIterator[Form]
         raise BadRequest("The multipart body has no boundary in its Content-Type.")
     reader = _Reader((await get_runtime(request)).spool, limits)
     try:
-        await _feed(request, MultipartParser(boundary, reader.callbacks()), reader)
+        await _feed(request, boundary, reader)
         yield reader.form
     finally:
         await asyncio.to_thread(reader.discard)
@@ -168,9 +168,10 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         raise BadRequest("The body ended before it was complete.") from error
 
 
-async def _feed(request: Request, parser: MultipartParser, reader: _Reader) -> None:
+async def _feed(request: Request, boundary: bytes, reader: _Reader) -> None:
     waiting = bytearray()
     try:
+        parser = MultipartParser(boundary, reader.callbacks())
         async for chunk in _chunks(request):
             waiting += chunk
             if len(waiting) >= THREAD_FROM:

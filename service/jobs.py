@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from indexes.database import Database
-from indexes.errors import IndexesError
+from indexes.errors import DatabaseAway, IndexesError
 from indexes.ids import new_id
 from indexes.paging import Page
 from service.errors import ServiceError
@@ -173,6 +173,9 @@ class Jobs:
             return "queued", None
         except JobCancelled:
             return "cancelled", None
+        except DatabaseAway as error:
+            _LOG.warning("job %s waits: %s", context.job.id, error)
+            return "running", None
         except (ServiceError, VisionError, IndexesError) as error:
             return "failed", told(error)
         except Exception as error:  # noqa: BLE001  # a handler's bug fails its job, not the worker
@@ -182,6 +185,8 @@ class Jobs:
 
     def _finish(self, context: JobContext, token: str, state: State, problem: dict[str, Any] | None) -> None:
         job = context.job
+        if state == "running":
+            return  # its lease runs out, and whoever reaches the database first goes on
         try:
             context.flush()
         except JobInterrupted:

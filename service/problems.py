@@ -7,6 +7,7 @@ reference `/problems/<slug>`, which the service itself explains. What was not fo
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -50,6 +51,19 @@ class Problem:
         if self.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Bearer realm="brandwarden"'
         return ProblemResponse(self.document(), status_code=self.status, headers=headers)
+
+
+def kinds() -> dict[str, tuple[int, str]]:
+    """Status and title of every `type` there is, by slug."""
+    found = {slug: (status, title) for status, slug, title in _MAP.values()}
+    found |= {slug: (status, title) for status, (slug, title, _) in _HTTP.items()}
+    return found | {kind.slug: (kind.status, kind.title) for kind in _below(errors.ServiceError)}
+
+
+def _below(base: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _below(kind)
 
 
 class ProblemResponse(JSONResponse):

@@ -1,7 +1,7 @@
 """Is this process fit for work? Asked by load balancers every second or so, answered by doing the work once.
 
-Ready means: open, not draining, the index in step with the database, and a canary picture went through the real
-embedder and the index in time. The answer is kept for a second; those who ask meanwhile share it.
+Ready means: open, not draining, the database answers, the index is in step with it, and a canary picture went
+through the real embedder and the index in time. The answer is kept for a second; those who ask meanwhile share it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from indexes.errors import StorageFailed
 from service.errors import Overloaded
 from service.lifecycle import Lifecycle
 from service.problems import describe
@@ -45,6 +46,10 @@ class Readiness:
     def _probe(self) -> Overloaded | None:
         try:
             runtime = self._lifecycle.runtime
+            try:
+                runtime.database.ping()
+            except StorageFailed as error:
+                return Overloaded(str(error), reason="database")
             if (lag := runtime.upkeep.lag) > STALE_SECONDS:
                 return Overloaded(f"The index has not followed the database for {lag:.0f} s.", reason="stale")
             runtime.pipeline.canary(runtime.settings.canary_timeout)

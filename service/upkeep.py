@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from indexes.errors import IndexesError
+
 _LOG = logging.getLogger("brandwarden.upkeep")
 FOLLOW_SECONDS = 0.5
 MAINTAIN_SECONDS = 10.0
@@ -84,5 +86,7 @@ class Upkeep:
 def _attempt(duty: Callable[[], object]) -> None:
     try:
         duty()
+    except IndexesError as error:  # a database that is away would fill the log with traces
+        _LOG.error("%s: %s", getattr(duty, "__name__", "?"), error)
     except Exception:  # noqa: BLE001  # the thread lives as long as the process, whatever one round meets
         _LOG.exception("upkeep failed and will be tried again", extra={"duty": getattr(duty, "__name__", "?")})

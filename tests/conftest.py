@@ -82,18 +82,28 @@ def postgresql_cluster():
         cluster.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, tmp_path):
-    """The URL of an empty database, once for each kind. Without PostgreSQL: a skip, and in CI a failure."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
-        return
-    cluster = request.getfixturevalue("postgresql_cluster")
-    if cluster is None:
+@pytest.fixture
+def postgresql(postgresql_cluster) -> postgres.Cluster:
+    """The running PostgreSQL. Without it: a skip, and in CI a failure."""
+    if postgresql_cluster is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(ABSENT)
-    url = cluster.create_database()
+    return postgresql_cluster
+
+
+@pytest.fixture
+def postgresql_url(postgresql) -> Iterator[str]:
+    """The URL of an empty database of PostgreSQL."""
+    url = postgresql.create_database()
     yield url
-    cluster.drop_database(url)
+    postgresql.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path) -> str:
+    """The URL of an empty database, once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return request.getfixturevalue("postgresql_url")
 
 
 @pytest.fixture

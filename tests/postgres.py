@@ -51,6 +51,21 @@ class Cluster:
         with self._engine.connect() as connection:
             connection.execute(sa.text(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)"))
 
+    def shut_out(self, url: str) -> None:
+        """End every connection to a database of `create_database` and take no new ones, until `let_in`."""
+        self._allow(url, "false")
+        with self._engine.connect() as connection:
+            ends = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            connection.execute(ends, {"name": url.rsplit("/", 1)[-1]})
+
+    def let_in(self, url: str) -> None:
+        """Take connections again."""
+        self._allow(url, "true")
+
+    def _allow(self, url: str, word: str) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(sa.text(f"ALTER DATABASE {url.rsplit('/', 1)[-1]} WITH ALLOW_CONNECTIONS {word}"))
+
     def wait(self, seconds: float = 60.0) -> None:
         """Until the server answers."""
         until = time.monotonic() + seconds

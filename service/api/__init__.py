@@ -14,6 +14,7 @@ from service.api import (
     keys,
     listings,
     marketplaces,
+    problem_pages,
     references,
     search,
     spaces,
@@ -34,5 +35,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     spaces.router,
     health.router,
     docs.router,
+    problem_pages.router,
 )
 """In the order of the interface's document; a listing's id may hold slashes, so what follows one comes before it."""

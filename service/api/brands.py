@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.responses import JSONResponse
 
 from indexes.brands import BrandStatus
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
 from service.erasure import erase_brand
 from service.errors import Missing
+from service.idempotency import once
 from service.keys import Principal
 
 router = APIRouter(prefix="/v1/brands", tags=["brands"])
@@ -59,10 +62,21 @@ class BrandPage(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, summary="Make a brand")
-def make_brand(body: NewBrand, runtime: RuntimeOf, _: Operator) -> BrandOut:
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a brand",
+    responses={201: {"model": BrandOut}},
+    dependencies=[TAKES_IDEMPOTENCY_KEY],
+)
+async def make_brand(body: NewBrand, request: Request, runtime: RuntimeOf, principal: Operator) -> Response:
     """Made by an operator, a brand is verified unless the body says otherwise."""
-    return BrandOut.model_validate(runtime.brands.create(body.name, body.status, body.contact_email))
+
+    async def work() -> Response:
+        made = await run_in_threadpool(runtime.brands.create, body.name, body.status, body.contact_email)
+        return JSONResponse(BrandOut.model_validate(made).model_dump(mode="json"), 201)
+
+    return await once(request, runtime, principal, body.model_dump(mode="json"), work)
 
 
 @router.get("", summary="List brands")

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from service.api.dependencies import RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, RuntimeOf, require
 from service.catalogs import Mode, Source
 from service.errors import Invalid, Missing
 from service.forms import Form, FormFile, FormLimits, missing_field, read_form
@@ -42,7 +42,9 @@ class JobStarted(BaseModel):
     job_id: str
 
 
-@router.post("", status_code=202, response_model=JobStarted, openapi_extra=_MULTIPART)
+@router.post(
+    "", status_code=202, response_model=JobStarted, openapi_extra=_MULTIPART, dependencies=[TAKES_IDEMPOTENCY_KEY]
+)
 async def import_catalog(
     brand_id: str,
     request: Request,

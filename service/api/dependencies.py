@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Query, Request, Security
+from fastapi import Depends, Header, Query, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from indexes.paging import MAX_LIMIT
 from service.errors import Forbidden, NotSignedIn
+from service.idempotency import HEADER as IDEMPOTENCY_KEY
 from service.keys import Principal, Role
 from service.lifecycle import Lifecycle
 from service.runtime import Runtime
@@ -39,6 +40,22 @@ async def get_runtime(request: Request) -> Runtime:
 RuntimeOf = Annotated[Runtime, Depends(get_runtime)]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+
+
+def _told_of_idempotency(
+    _key: Annotated[
+        str | None,
+        Header(
+            alias=IDEMPOTENCY_KEY,
+            description="1 to 255 printable ASCII characters of the caller's choice. The same key and body gives the "
+            "stored answer for a day, another body 422, and 409 while the first call is still running.",
+        ),
+    ] = None,
+) -> None:
+    """Only for the document: `service.idempotency.once` reads the header."""
+
+
+TAKES_IDEMPOTENCY_KEY = Depends(_told_of_idempotency)
 
 
 def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:

@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as one page, and `/problems/{slug}`: what a refusal means. No outside script or style.
+"""`/docs`: the OpenAPI document as one page, with no outside script or style.
 
 Rendered here, without any script, so that it works in a closed network and under a strict content security policy.
 """

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
+from starlette.responses import JSONResponse
 
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.errors import Missing
+from service.idempotency import once
 from service.jobs import Job, Jobs
 from service.keys import Principal
 
@@ -68,12 +70,16 @@ async def get_job(job_id: str, runtime: RuntimeOf, principal: Anybody) -> JobOut
     return await run_in_threadpool(_show, runtime.jobs, job_id, principal)
 
 
-@router.post("/{job_id}/cancel")
-async def cancel_job(job_id: str, runtime: RuntimeOf, principal: Anybody) -> JobOut:
+@router.post("/{job_id}/cancel", responses={200: {"model": JobOut}}, dependencies=[TAKES_IDEMPOTENCY_KEY])
+async def cancel_job(job_id: str, request: Request, runtime: RuntimeOf, principal: Anybody) -> Response:
     """Ask a job to end; rows already done stay. A job that has ended stays as it is."""
-    await run_in_threadpool(find_job, runtime.jobs, job_id, principal)
-    await run_in_threadpool(runtime.jobs.cancel, job_id)
-    return await run_in_threadpool(_show, runtime.jobs, job_id, principal)
+
+    def cancel() -> Response:
+        find_job(runtime.jobs, job_id, principal)
+        runtime.jobs.cancel(job_id)
+        return JSONResponse(_show(runtime.jobs, job_id, principal).model_dump(mode="json"))
+
+    return await once(request, runtime, principal, None, lambda: run_in_threadpool(cancel))
 
 
 def find_job(jobs: Jobs, job_id: str, principal: Principal) -> Job:

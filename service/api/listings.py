@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.listing_bodies import ListingIn, parse_listing, to_input
 from service.api.listing_models import BrandMatchPage, ListingOut, ListingPage
 from service.api.sent import Moment
@@ -55,6 +55,7 @@ _BODY = {
     summary="Judge a listing",
     responses={200: {"model": ListingOut}},
     openapi_extra={"requestBody": _BODY},
+    dependencies=[TAKES_IDEMPOTENCY_KEY],
 )
 async def judge_listing(request: Request, runtime: RuntimeOf, principal: Sender) -> Response:
     """Judged before the answer, stored when it arrives. The same listing again replaces the result."""

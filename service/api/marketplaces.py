@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
 
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
+from service.idempotency import once
+from service.keys import Principal
 
-router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(require("operator"))])
+_operator = require("operator")
+router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(_operator)])
+Operator = Annotated[Principal, Depends(_operator)]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -60,10 +66,21 @@ class MarketplacePage(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, summary="Make a marketplace")
-def make_marketplace(body: NewMarketplace, runtime: RuntimeOf) -> MarketplaceOut:
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a marketplace",
+    responses={201: {"model": MarketplaceOut}},
+    dependencies=[TAKES_IDEMPOTENCY_KEY],
+)
+async def make_marketplace(body: NewMarketplace, request: Request, runtime: RuntimeOf, principal: Operator) -> Response:
     """409 when the slug is taken."""
-    return MarketplaceOut.model_validate(runtime.marketplaces.create(**body.model_dump()))
+
+    async def work() -> Response:
+        made = await run_in_threadpool(lambda: runtime.marketplaces.create(**body.model_dump()))
+        return JSONResponse(MarketplaceOut.model_validate(made).model_dump(mode="json"), 201)
+
+    return await once(request, runtime, principal, body.model_dump(mode="json"), work)
 
 
 @router.get("", summary="List marketplaces")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from indexes.catalog import Reference
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
 from service.api.waiting import result_of, while_connected
 from service.errors import Forbidden, Invalid, Missing
@@ -82,6 +82,7 @@ class ReferenceChange(Sent):
     summary="Add a reference",
     responses={201: {"model": ReferenceOut}},
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
+    dependencies=[TAKES_IDEMPOTENCY_KEY],
 )
 async def add_reference(brand_id: str, request: Request, runtime: RuntimeOf, principal: Writer) -> Response:
     """Searchable when the answer arrives. A used `external_id` of that brand and kind is 409 with `existing_id`."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ConfigDict, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.listing_models import VerdictOut, VerdictPage
 from service.api.listings import check_marketplace
 from service.api.sent import Moment, Sent
+from service.idempotency import once
 from service.keys import Principal
 from service.listings import VerdictWord
 
@@ -32,20 +34,27 @@ class NewVerdict(Sent):
     status_code=201,
     summary="Say what a match is",
     responses={201: {"model": VerdictOut}},
+    dependencies=[TAKES_IDEMPOTENCY_KEY],
 )
-def add_verdict(
+async def add_verdict(
+    *,
     marketplace: str,
     listing_id: str,
     body: NewVerdict,
+    request: Request,
     runtime: RuntimeOf,
     principal: Annotated[Principal, Depends(require("ingest", "reviewer"))],
-) -> JSONResponse:
+) -> Response:
     """On a match of the listing's last result."""
     check_marketplace(principal, marketplace)
-    verdict = runtime.verdicts.add(
-        marketplace, listing_id, body.match_id, body.verdict, note=body.note, given_by=principal.key_id
-    )
-    return JSONResponse(verdict.as_json(), 201)
+
+    def add() -> Response:
+        verdict = runtime.verdicts.add(
+            marketplace, listing_id, body.match_id, body.verdict, note=body.note, given_by=principal.key_id
+        )
+        return JSONResponse(verdict.as_json(), 201)
+
+    return await once(request, runtime, principal, body.model_dump(mode="json"), lambda: run_in_threadpool(add))
 
 
 @router.get("/v1/verdicts", summary="List verdicts", responses={200: {"model": VerdictPage}})

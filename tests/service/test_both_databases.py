@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
-from fastapi.testclient import TestClient
 
-from service.app import create_app
 from service.runtime import Runtime
 from tests.callers import as_role
-from tests.conftest import OPERATOR_KEY
 from tests.fakes import ThumbnailEmbedder
 from tests.photographs import jpeg, mark
 
 
 @pytest.fixture
-def client(settings, database_url):
-    settings = dataclasses.replace(settings, database_url=database_url)
-    runtime = Runtime.open(settings, embedder=ThumbnailEmbedder())
-    with TestClient(create_app(settings, runtime=runtime)) as opened:
-        opened.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
-        yield opened
-    runtime.close()
+def client(either):
+    return either
 
 
 def add(client, brand_id, data, **fields):
@@ -83,3 +74,30 @@ def test_erasing_a_brand_erases_its_pictures_and_no_others(client):
     assert client.delete(f"/v1/brands/{acme}").status_code == 204
     assert not blobs.exists(own["sha256"])
     assert blobs.exists(shared["sha256"])
+
+
+def test_the_same_post_twice_with_a_key_is_done_once(client):
+    once = {"Idempotency-Key": "k"}
+    made = [client.post("/v1/brands", json={"name": "Acme"}, headers=once) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json() == made[1].json()
+    assert client.post("/v1/brands", json={"name": "Other"}, headers=once).status_code == 422
+    assert len(client.get("/v1/brands").json()["items"]) == 1
+
+    slug = {"slug": "market", "name": "Market"}
+    assert [client.post("/v1/marketplaces", json=slug, headers=once).status_code for _ in range(2)] == [201, 201]
+    assert client.post("/v1/marketplaces", json=slug).status_code == 409
+
+    brand = made[0].json()["id"]
+    add(client, brand, jpeg("coffee"), kind="photo")
+    sent = {"data": {"listing": '{"listing_id": "A"}'}, "files": [("images", jpeg("coffee", 60))]}
+    match = client.post("/v1/listings", **sent).json()["matches"][0]["id"]
+    verdict = {"match_id": match, "verdict": "infringing"}
+    said = [client.post("/v1/listings/default/A/verdicts", json=verdict, headers=once) for _ in range(2)]
+    assert said[0].json()["id"] == said[1].json()["id"]
+    assert len(client.get("/v1/verdicts").json()["items"]) == 1
+
+    job = client.post(f"/v1/brands/{brand}/catalogs", files={"feed": b"image_link\nhttp://127.0.0.1:1/a.jpg\n"}).json()
+    cancelled = [client.post(f"/v1/jobs/{job['job_id']}/cancel", headers=once) for _ in range(2)]
+    assert [answer.status_code for answer in cancelled] == [200, 200]
+    assert cancelled[0].content == cancelled[1].content

@@ -118,6 +118,14 @@ def test_json_built_to_break_a_parser_is_refused(client, body):
             refused(answer, 400, 422)
 
 
+@pytest.mark.parametrize("boundary", ["", '""', "x" * 300, "*", "a b", "\xff"])
+def test_a_form_that_is_none_is_refused(client, boundary):
+    kind = f"multipart/form-data; boundary={boundary}".encode("latin-1")
+    for path in ("/v1/listings", "/v1/search"):
+        for body in (b"", b"--x--", b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\na\r\n--x--'):
+            refused(client.post(path, content=body, headers={"Content-Type": kind}), 400)
+
+
 @pytest.mark.parametrize(
     "url",
     [

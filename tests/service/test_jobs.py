@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from indexes.errors import NotFound, StorageFailed
+from indexes.errors import DatabaseAway, NotFound, StorageFailed
 from service.errors import Invalid
 from service.jobs import Jobs
 
@@ -75,6 +75,23 @@ def test_a_handler_that_raises_fails_its_job(database, error, words):
         job = finished(jobs, jobs.start("count", None, {}))
         assert (job.state, job.done) == ("failed", 1)
         assert words in job.problem["detail"]
+
+
+def test_a_job_waits_for_a_database_that_is_away(database):
+    """It is taken up again where it was once its lease has run out."""
+    seen = []
+
+    def handler(context):
+        seen.append(context.done)
+        if len(seen) == 1:
+            context.advance(1, 2)
+            context.flush()
+            raise DatabaseAway("gone for a moment")
+        context.advance(2, 2)
+
+    with working(database, handler, lease_seconds=0.3) as jobs:
+        job = finished(jobs, jobs.start("count", None, {}))
+    assert (job.state, seen) == ("succeeded", [0, 1])
 
 
 def test_a_queued_job_is_cancelled_at_once(database):

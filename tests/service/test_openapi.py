@@ -68,3 +68,10 @@ def test_the_page_tells_every_call_and_loads_nothing_from_outside(client, docume
         if not target.startswith("#"):
             assert client.get(target).status_code == 200, target
     assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_every_post_tells_of_its_idempotency_key(document):
+    without = {"/v1/keys", "/v1/search", "/v1/listings/batch"}  # a secret, and what stores nothing as one answer
+    for path, method, operation in operations(document):
+        told = "Idempotency-Key" in {entry["name"] for entry in operation.get("parameters", [])}
+        assert told == (method == "POST" and path not in without and not path.startswith("/v1/spaces")), path

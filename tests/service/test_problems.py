@@ -130,3 +130,18 @@ def test_a_missing_key_says_how_to_send_one(client):
     answer = client.get("/v1/keys", headers={"Authorization": ""})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_every_type_leads_to_words(client, kind):
+    slug = describe(kind("say what to do")).slug
+    page = client.get(f"/problems/{slug}", headers={"Authorization": ""})
+    assert page.status_code == 200, slug
+    assert describe(kind("x")).title in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_refusals_of_routing_have_types_that_lead_to_words(client):
+    for answer in (client.get("/nothing"), client.put("/healthz")):
+        assert client.get(answer.json()["type"]).status_code == 200
+    assert client.get("/problems/nothing").status_code == 404
