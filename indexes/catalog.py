@@ -74,6 +74,26 @@ class Catalog:
             connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
             return _change(connection, old, values)
 
+    def embed(self, reference_id: str, space: Space, regions: Regions) -> Reference:
+        """Give the reference its vectors in `space`, beside those of other spaces; `NotFound`."""
+        with self._database.write() as connection:
+            old = _one(connection, REFERENCES.c.id == reference_id)
+            mine = sa.and_(EMBEDDINGS.c.reference_pk == old.pk, EMBEDDINGS.c.space == space.id)
+            connection.execute(sa.delete(EMBEDDINGS).where(mine))
+            connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
+            changes.record(connection, [Change(old.brand_pk, old.pk)])
+        return old
+
+    def without_vectors(self, space: Space, after_pk: int, limit: int) -> list[Reference]:
+        """The next `limit` active references after `after_pk` that have no vectors in `space`."""
+        here = sa.select(EMBEDDINGS.c.n).where(
+            EMBEDDINGS.c.reference_pk == REFERENCES.c.pk, EMBEDDINGS.c.space == space.id
+        )
+        query = sa.select(*COLUMNS).select_from(_JOINED).where(REFERENCES.c.status == "active", ~here.exists())
+        query = query.where(REFERENCES.c.pk > after_pk).order_by(REFERENCES.c.pk).limit(limit)
+        with self._database.read() as connection:
+            return [as_reference(row) for row in connection.execute(query)]
+
     def update(self, reference_id: str, **changed: Any) -> Reference:
         """Change `title`, `gtin`, `right_id` or `status`; `NotFound`."""
         if unknown := set(changed) - _CHANGEABLE:

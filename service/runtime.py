@@ -12,6 +12,7 @@ from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.database import Database
+from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration
 from indexes.search import Searcher
@@ -77,15 +78,26 @@ class Runtime:
         self._drain = settings.drain_timeout
 
     @classmethod
-    def open(cls, settings: Settings, *, embedder: Embedder | None = None, metrics: Metrics | None = None) -> Runtime:
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        metrics: Metrics | None = None,
+        require_vectors: bool = True,
+    ) -> Runtime:
         """Migrate the database, load the model and the indexes, start the pipeline.
 
-        `embedder` replaces the one the settings name. What was opened is closed again when a later part fails.
+        `embedder` replaces the one the settings name. What was opened is closed again when a later part fails. Where
+        the catalogue has references but none has vectors of this model, `SpaceMismatch` unless `require_vectors` is
+        false: an index that is empty by mistake would clear every listing.
         """
         with contextlib.ExitStack() as stack:
             runtime = cls(settings, metrics or Metrics(), stack)
             runtime._open_storage(stack)
             runtime._open_index(stack, embedder)
+            if require_vectors:
+                runtime._check_vectors()
             runtime._open_work(stack)
             runtime._closers = stack.pop_all()
             return runtime
@@ -133,6 +145,15 @@ class Runtime:
             logo_verifier=LogoVerifier(),
             on_skipped=self.metrics.observe_skipped,
         )
+
+    def _check_vectors(self) -> None:
+        status = self.gallery.status()
+        if not (missing := status["without_vectors"]):
+            return
+        words = f"{missing} references have no vectors of the model {self.settings.model}"
+        if not any(status["vectors"].values()):
+            raise SpaceMismatch(f"{words}; run `brandwarden rebuild` with this model first.")
+        _LOG.warning("%s and are not matched; run `brandwarden rebuild`", words)
 
     def _open_work(self, stack: contextlib.ExitStack) -> None:
         self.pipeline = Pipeline(self.settings, self.embedder, self.searcher, self.metrics)

@@ -14,6 +14,7 @@ from rich.table import Table
 from service.commands.storage import open_runtime
 from service.commands.terminal import (
     EXIT_FAILED,
+    EXIT_FINDINGS,
     AsJson,
     CommandFailed,
     DataDir,
@@ -22,6 +23,7 @@ from service.commands.terminal import (
     print_json,
     progress_bar,
 )
+from service.reembedding import embed_missing
 from vision.embedding import KINDS
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def status_command(data_dir: DataDir = None, url: ServiceUrl = None, as_json: As
     if url is not None:
         state = _ask(url)
     else:
-        with open_runtime(data_dir) as runtime:
+        with open_runtime(data_dir, require_vectors=False) as runtime:
             state = describe(runtime)
     if as_json:
         print_json(state)
@@ -47,13 +49,22 @@ def status_command(data_dir: DataDir = None, url: ServiceUrl = None, as_json: As
 
 
 def rebuild_command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Build the indexes anew from the database and write a snapshot.
+    """Embed what another model made, build the indexes anew from the database and write a snapshot.
 
-    A service that runs on the same data goes on with its own; it is not harmed.
+    A service that runs on the same data goes on with its own; it is not harmed. Ends with 1 when a picture could not
+    be read.
     """
     notes = messages(as_json)
-    with open_runtime(data_dir) as runtime:
+    with open_runtime(data_dir, require_vectors=False) as runtime:
         with progress_bar(notes) as bar:
+            task = bar.add_task("References", total=runtime.gallery.status()["without_vectors"])
+            failed = embed_missing(
+                runtime.catalog,
+                runtime.blobs,
+                runtime.pipeline,
+                runtime.embedder.space,
+                lambda done: bar.update(task, completed=done),
+            )
             task = bar.add_task("Vectors", total=None)
             runtime.gallery.rebuild(lambda done, total: bar.update(task, completed=done, total=total))
         state = runtime.gallery.status()
@@ -61,6 +72,8 @@ def rebuild_command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print_json(state)
     else:
         notes.print(f"{_words(state['vectors'])} at generation {state['generation']}.")
+    if failed:
+        raise CommandFailed(f"{len(failed)} references could not be embedded, {failed[0].id} first.", EXIT_FINDINGS)
 
 
 def describe(runtime: Runtime) -> dict[str, Any]:

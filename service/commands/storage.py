@@ -35,13 +35,16 @@ def open_database(data_dir: Path | None) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def open_runtime(data_dir: Path | None) -> Iterator[Runtime]:
-    """The whole service in this process, without its HTTP side; logs from warnings up go to standard error."""
+def open_runtime(data_dir: Path | None, *, require_vectors: bool = True) -> Iterator[Runtime]:
+    """The whole service in this process, without its HTTP side; logs from warnings up go to standard error.
+
+    `require_vectors` is `Runtime.open`'s.
+    """
     from service.runtime import Runtime  # noqa: PLC0415  # its engines are loaded only where they are used
 
     settings = Settings.from_env(data_dir=data_dir)
     set_up_logs("text", level=30)
-    with contextlib.closing(Runtime.open(settings)) as runtime:
+    with contextlib.closing(Runtime.open(settings, require_vectors=require_vectors)) as runtime:
         yield runtime
 
 

@@ -1,0 +1,62 @@
+"""A changed model: nothing is served from an index that is empty by mistake, and `rebuild` embeds what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import pytest
+
+from indexes.errors import SpaceMismatch
+from service.reembedding import embed_missing
+from service.runtime import Runtime
+from service.settings import Settings
+from tests import photographs
+from tests.fakes import ThumbnailEmbedder
+from vision.embedding import Space
+
+
+class OtherEmbedder(ThumbnailEmbedder):
+    """The same vectors under another identity, as another model would have."""
+
+    @property
+    def space(self) -> Space:
+        return dataclasses.replace(super().space, id="other-model")
+
+
+@pytest.fixture
+def filled(settings: Settings) -> Settings:
+    with contextlib.closing(Runtime.open(settings, embedder=ThumbnailEmbedder())) as runtime:
+        brand = runtime.brands.create("Acme")
+        for name in ("coffee", "rocket"):
+            runtime.enrolment.add(brand.id, "photo", photographs.jpeg(name))
+    return settings
+
+
+def test_another_model_does_not_start_on_a_catalogue_it_has_no_vectors_of(filled: Settings) -> None:
+    with pytest.raises(SpaceMismatch, match="brandwarden rebuild"):
+        Runtime.open(filled, embedder=OtherEmbedder())
+
+
+def test_embedding_what_is_missing_makes_it_searchable_and_keeps_the_old_vectors(filled: Settings) -> None:
+    with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
+        seen: list[int] = []
+        failed = embed_missing(runtime.catalog, runtime.blobs, runtime.pipeline, runtime.embedder.space, seen.append)
+        runtime.gallery.catch_up()
+        assert failed == []
+        assert seen == [1, 2]
+        found = runtime.pipeline.query(photographs.jpeg("rocket")).result(60).result.matches
+        assert found[0].confidence > 0.5
+    for embedder in (OtherEmbedder(), ThumbnailEmbedder()):
+        with contextlib.closing(Runtime.open(filled, embedder=embedder)) as runtime:
+            assert runtime.gallery.status()["without_vectors"] == 0
+
+
+def test_a_picture_that_is_gone_is_told_and_stops_nothing(filled: Settings) -> None:
+    with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
+        first, _ = runtime.catalog.list(limit=10).items
+        runtime.blobs.delete(first.sha256)
+        space = runtime.embedder.space
+        failed = embed_missing(runtime.catalog, runtime.blobs, runtime.pipeline, space, lambda _done: None)
+        assert [reference.id for reference in failed] == [first.id]
+        assert runtime.gallery.status()["without_vectors"] == 1
