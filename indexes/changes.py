@@ -33,7 +33,8 @@ INDEX_OPS = sa.Table(
 
 _GENERATION = "index"
 _FLOOR = "index_floor"
-_CATALOGUE = "catalogue"
+CATALOGUE = "catalogue"
+"""Name of the counter that tells databases apart; whoever copies a database leaves it behind."""
 
 _ADVANCE = sa.text(
     "INSERT INTO counters (name, value) VALUES (:name, :count) "
@@ -86,11 +87,11 @@ class Changes:
 
     def catalogue(self) -> int:
         """A number drawn once for this database, by which a snapshot of another one is told apart."""
-        if found := self._value(_CATALOGUE):
+        if found := self._value(CATALOGUE):
             return found
         with self._database.write() as connection:
-            connection.execute(_KEEP, {"name": _CATALOGUE, "value": secrets.randbits(62) + 1})
-        return self._value(_CATALOGUE)
+            connection.execute(_KEEP, {"name": CATALOGUE, "value": secrets.randbits(62) + 1})
+        return self._value(CATALOGUE)
 
     def since(self, generation: int, limit: int = 20_000) -> tuple[int, list[Change]] | None:
         """At most `limit` changes after `generation` in order, and the generation of the last of them.

@@ -56,6 +56,11 @@ class Gallery:
         """Generation of the last change the indexes contain."""
         return self._pair.generation
 
+    @property
+    def vectors(self) -> dict[Kind, int]:
+        """How many vectors the indexes hold, by kind; asks no database."""
+        return self._pair.totals()
+
     def catch_up(self) -> int:
         """Apply what was committed since, by whichever process; returns the generation reached.
 
@@ -110,7 +115,7 @@ class Gallery:
             "generation": self.generation,
             "newest_generation": newest,
             "stale": self.generation < newest,
-            "vectors": self._pair.totals(),
+            "vectors": self.vectors,
             "without_vectors": self._embeddings.missing(),
             "opened": dict(self._opened),
             "snapshot_generation": self._snapshot_generation,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
 
@@ -21,6 +22,9 @@ from service.readiness import Readiness
 from service.requests import RequestScope
 from service.runtime import Runtime
 from service.settings import Settings
+
+_THREADS = 32
+"""For what handlers do off the event loop; pictures have threads of their own."""
 
 
 def create_app(
@@ -38,6 +42,8 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # asyncio's own pool has six threads on two cores: a few slow writes would hold up everybody else.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="edge"))
         lifecycle.start()
         yield
         await asyncio.to_thread(lifecycle.close)

@@ -53,8 +53,10 @@ class RequestScope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._mark(MutableHeaders(scope=message))
-            await send(message)
+            await send(_without_body(message) if is_head else message)
 
+        if is_head := scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         try:
             if (refusal := _refusal(scope)) is not None:
                 await describe(refusal).response()(scope, receive, watch)
@@ -81,6 +83,11 @@ class RequestScope:
         level = logging.DEBUG if route in _QUIET and status < 400 else logging.INFO
         told = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         _ACCESS.log(level, "request", extra=told)
+
+
+def _without_body(message: Message) -> Message:
+    """HEAD is answered as GET is, headers and length, without the bytes."""
+    return {**message, "body": b""} if message["type"] == "http.response.body" else message
 
 
 def _refusal(scope: Scope) -> ServiceError | None:

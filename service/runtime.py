@@ -189,10 +189,9 @@ class Runtime:
 
     def _measure(self) -> None:
         """Bring the gauges up to date that nobody sets as things happen."""
-        status = self.gallery.status()
-        for kind, count in status["vectors"].items():
+        for kind, count in self.gallery.vectors.items():
             self.metrics.index_vectors.labels(kind).set(count)
-        self.metrics.index_generation.set(status["generation"])
+        self.metrics.index_generation.set(self.gallery.generation)
         self.metrics.index_lag.set(self.upkeep.lag)
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():

@@ -54,13 +54,23 @@ def refuse_hopeless(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def judge(listing: ListingInput, outcomes: Sequence[Outcome], thresholds: Thresholds) -> Judgement:
-    """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read."""
+def judge(
+    listing: ListingInput,
+    outcomes: Sequence[Outcome],
+    thresholds: Thresholds,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> Judgement:
+    """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read.
+
+    What is too faint even to be monitored is no match, and neither is anything of the brands `without`.
+    """
     found = best_matches(
         (index, match)
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, Checked)
         for match in outcome.result.matches
+        if match.confidence >= thresholds.monitor and match.brand.id not in without
     )
     matches = [_match_row(index, match) for index, match in found]
     decision = strongest(thresholds.decide(row["confidence"]) for row in matches if row["suppressed_by"] is None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
@@ -17,23 +17,15 @@ from indexes.database import utc_now
 from indexes.paging import Page
 from service.decisions import DEFAULT_THRESHOLDS, Thresholds
 from service.errors import BodyTooLarge
-from service.listings.judging import Outcome, judge, refuse_hopeless
-from service.listings.store import ListingStore
+from service.fetch_queue import Fetches, FetchQueue
+from service.listings.judging import Judgement, Outcome, judge, refuse_hopeless
+from service.listings.store import BrandsGone, ListingStore
 from service.listings.values import BrandMatch, ImageSource, ListingInput, ListingResult
 from service.pictures import PictureKeeper
 from service.pipeline import Checked, Pipeline
 from service.settings import Settings
 
 Source: TypeAlias = bytes | BaseException
-_FETCH_THREADS = 16
-
-
-class Fetches(Protocol):
-    """What gets a picture from its URL: `service.fetching.Fetcher`."""
-
-    def fetch(self, url: str, *, max_bytes: int) -> bytes:
-        """The bytes at `url`; `FetchFailed`, or `ImageTooLarge` beyond `max_bytes`."""
-        ...
 
 
 class Calibrated(Protocol):
@@ -60,9 +52,9 @@ class Listings:
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
-        self._pictures, self._fetcher = pictures, fetcher
+        self._pictures = pictures
         self._calibration, self._thresholds = calibration, thresholds
-        self._fetching = ThreadPoolExecutor(_FETCH_THREADS, thread_name_prefix="fetch")
+        self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
         """Judge, store and answer; waits at most `patience` seconds for room in the pipeline.
@@ -77,11 +69,13 @@ class Listings:
     def collect(self, listing: ListingInput) -> list[Future[bytes]]:
         """Get the bytes of every picture; URLs are fetched side by side. `Overloaded` before anything is fetched."""
         self._pipeline.check_room(len(listing.images))
-        return [self._get(source) for source in listing.images]
+        urls = [source.url for source in listing.images if source.url is not None]
+        fetched = iter(self._fetches.submit(urls))
+        return [next(fetched) if source.url is not None else _ready(source) for source in listing.images]
 
     def fetch(self, url: str) -> Future[bytes]:
         """Fetch one picture in a thread that may wait for strangers; ends with `FetchFailed` where that fails."""
-        return self._fetching.submit(self._fetcher.fetch, url, max_bytes=self._settings.image_max_bytes)
+        return self._fetches.submit([url])[0]
 
     def check(self, sources: Sequence[Source], *, patience: float = 0.0) -> list[Future[Checked]]:
         """Send what was collected through the pipeline, all together; a source that failed stays failed."""
@@ -97,7 +91,15 @@ class Listings:
     ) -> ListingResult:
         """Decide and store; returned once it is on disk. Pictures that are no longer needed are removed after it."""
         refuse_hopeless(outcomes)
-        judgement = judge(listing, outcomes, self._thresholds)
+        gone: frozenset[str] = frozenset()
+        while True:
+            judgement = judge(listing, outcomes, self._thresholds, without=gone)
+            try:
+                return self._store_judgement(judgement, sources, seconds)
+            except BrandsGone as error:
+                gone |= error.brand_ids
+
+    def _store_judgement(self, judgement: Judgement, sources: Sequence[Source], seconds: float) -> ListingResult:
         kept = {
             row["sha256"]: source
             for row, source in zip(judgement.images, sources, strict=True)
@@ -143,16 +145,15 @@ class Listings:
 
     def close(self) -> None:
         """Stop fetching."""
-        self._fetching.shutdown(wait=True, cancel_futures=True)
+        self._fetches.close()
 
-    def _get(self, source: ImageSource) -> Future[bytes]:
-        if source.url is not None:
-            return self.fetch(source.url)
-        if source.error is not None:
-            return _failed(source.error)
-        ready: Future[bytes] = Future()
-        ready.set_result(source.data or b"")
-        return ready
+
+def _ready(source: ImageSource) -> Future[bytes]:
+    if source.error is not None:
+        return _failed(source.error)
+    ready: Future[bytes] = Future()
+    ready.set_result(source.data or b"")
+    return ready
 
 
 def outcome_of(future: Future[Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from indexes.brands import BRANDS
 from indexes.database import Database
 from indexes.errors import NotFound
 from indexes.ids import new_id
@@ -36,6 +37,14 @@ class Saved:
     dropped: frozenset[str]
 
 
+class BrandsGone(Exception):
+    """Brands were erased while a listing that matches them was being judged."""
+
+    def __init__(self, brand_ids: frozenset[str]) -> None:
+        super().__init__(f"gone: {', '.join(sorted(brand_ids))}")
+        self.brand_ids = brand_ids
+
+
 class ListingStore:
     """The tables `listings`, `listing_images` and `listing_matches`."""
 
@@ -43,8 +52,12 @@ class ListingStore:
         self._database = database
 
     def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row]) -> Saved:
-        """Write the result of one listing, replacing the one before; acknowledged when this returns."""
+        """Write the result of one listing, replacing the one before; acknowledged when this returns.
+
+        `BrandsGone`, and nothing is written, when a match names a brand that was erased meanwhile.
+        """
         with self._database.write() as connection:
+            _hold_brands(connection, {row["brand_id"] for row in matches})
             pk = _upsert(connection, listing)
             known, dropped = _match_ids(connection, pk), _pictures(connection, pk)
             connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
@@ -120,6 +133,13 @@ class ListingStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(LISTINGS.c.pk).limit(limit))
             return [(row.marketplace, row.listing_id, row.judged_at) for row in rows]
+
+
+def _hold_brands(connection: sa.Connection, brand_ids: set[str]) -> None:
+    """Make sure the brands are there and stay until the transaction ends."""
+    held = sa.select(BRANDS.c.id).where(BRANDS.c.id.in_(brand_ids)).with_for_update(read=True, key_share=True)
+    if brand_ids and (gone := brand_ids - set(connection.scalars(held))):
+        raise BrandsGone(frozenset(gone))
 
 
 def _named(marketplace: str, listing_id: str) -> sa.ColumnElement[bool]:

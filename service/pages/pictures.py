@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from indexes.catalog import Reference
 from service.api.dependencies import RuntimeOf, require
 from service.api.sent import Sent
+from service.api.waiting import result_of
 from service.errors import Missing
 from service.keys import Principal
 from vision.images import DecodeLimits, decode, encode_jpeg, thumbnail_jpeg
@@ -31,7 +33,7 @@ class PictureAddress(Sent):
 
 
 @router.post("/check/picture")
-def fetch_picture(
+async def fetch_picture(
     body: PictureAddress,
     runtime: RuntimeOf,
     principal: Annotated[Principal, Depends(require("ingest", "brand", "reviewer"))],  # noqa: ARG001  # who may ask
@@ -39,9 +41,12 @@ def fetch_picture(
     """The picture at `url` as a JPEG; `FetchFailed` or an image error as a problem document."""
     settings = runtime.settings
     limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
-    data = runtime.fetcher.fetch(body.url, max_bytes=settings.image_max_bytes)
-    picture = decode(data, limits=limits)
-    return _jpeg(encode_jpeg(picture.pixels, quality=_QUALITY), "no-store")
+    data = await result_of(runtime.listings.fetch(body.url))
+
+    def shown() -> Response:
+        return _jpeg(encode_jpeg(decode(data, limits=limits).pixels, quality=_QUALITY), "no-store")
+
+    return await run_in_threadpool(shown)
 
 
 @router.get("/catalog/thumbnails/{brand_id}/{reference_id}")

@@ -10,6 +10,7 @@ import pytest
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog, NewReference
+from indexes.changes import Changes
 from indexes.database import Database
 from service.backup import BackupFailed, restore_backup, write_backup
 from service.cli import run
@@ -69,6 +70,17 @@ def empty(tmp_path):
 def everything(database):
     with rows.snapshot(database) as read:
         return {name: list(read(name)) for name in rows.table_names()}
+
+
+def test_a_restored_service_takes_no_snapshot_of_the_old_one_for_its_own(filled, backup, tmp_path):
+    """From the backup on the two go separate ways, at the same generations."""
+    target = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    upgrade(target)
+    before = Changes(filled).catalogue()
+    restore_backup(backup, target, BlobStore((tmp_path / "new-blobs").as_uri()), quiet)
+    assert Changes(target).generation() == Changes(filled).generation()
+    assert Changes(target).catalogue() != before
+    target.close()
 
 
 def test_every_row_and_picture_comes_back(filled, blobs, backup, empty):

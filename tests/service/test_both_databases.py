@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import threading
+import time
+import zipfile
 
 import pytest
 
+from service.listings import ImageSource, ListingInput
 from service.runtime import Runtime
 from tests.callers import as_role
 from tests.fakes import ThumbnailEmbedder
@@ -101,3 +106,46 @@ def test_the_same_post_twice_with_a_key_is_done_once(client):
     cancelled = [client.post(f"/v1/jobs/{job['job_id']}/cancel", headers=once) for _ in range(2)]
     assert [answer.status_code for answer in cancelled] == [200, 200]
     assert cancelled[0].content == cancelled[1].content
+
+
+def test_a_brand_erased_while_a_listing_is_judged_is_no_match(client):
+    runtime = client.app.state.lifecycle.runtime
+    acme, other = (client.post("/v1/brands", json={"name": name}).json()["id"] for name in ("Acme", "Other"))
+    for brand in (acme, other):
+        assert add(client, brand, jpeg("coffee"), kind="photo").status_code == 201
+    listing = ListingInput("A-1", (ImageSource(data=jpeg("coffee", 60)),))
+    sources = [future.result(60) for future in runtime.listings.collect(listing)]
+    outcomes = [future.result(60) for future in runtime.listings.check(sources)]
+    assert {match.brand.id for match in outcomes[0].result.matches} == {acme, other}
+    assert client.delete(f"/v1/brands/{acme}").status_code == 204
+    result = runtime.listings.conclude(listing, sources, outcomes, 0.1)
+    assert [match.brand_id for match in result.matches] == [other]
+    assert client.delete(f"/v1/brands/{other}").status_code == 204
+    result = runtime.listings.conclude(listing, sources, outcomes, 0.1)
+    assert (result.matches, result.decision) == ((), "clear")
+
+
+def test_a_brand_erased_while_it_imports_ends_the_import(client):
+    acme = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
+    runtime = client.app.state.lifecycle.runtime
+    begun, may_go, add_one = threading.Event(), threading.Event(), runtime.enrolment.add
+
+    def add_slowly(*arguments, **fields):
+        begun.set()
+        assert may_go.wait(60)
+        return add_one(*arguments, **fields)
+
+    runtime.enrolment.add = add_slowly
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for number, name in enumerate(("coffee", "rocket", "chelsea")):
+            packed.writestr(f"{number}.jpg", jpeg(name))
+    started = client.post(f"/v1/brands/{acme}/catalogs", files={"archive": ("a.zip", archive.getvalue())}).json()
+    assert begun.wait(60)
+    assert client.delete(f"/v1/brands/{acme}").status_code == 204
+    may_go.set()
+    while (job := client.get(f"/v1/jobs/{started['job_id']}").json())["state"] in ("queued", "running"):
+        time.sleep(0.02)
+    assert (job["state"], job["problem"]["type"]) == ("failed", "/problems/not-found")
+    assert runtime.catalog.count() == 0
+    assert client.get("/readyz").status_code == 200

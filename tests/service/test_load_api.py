@@ -152,3 +152,20 @@ def test_a_batch_that_is_broken_off_leaves_the_service_as_it_was(http, app, runt
         http.post("/v1/listings/batch", content=lines())
     wait_until(lambda: app.state.lifecycle.in_flight == 0 and runtime.pipeline.inside == 0)
     assert http.post("/v1/listings", json=body("next")).status_code == 200
+
+
+def test_writes_that_wait_hold_up_neither_health_nor_pages(http, app, runtime):
+    """More listings than asyncio's own pool has threads wait for the database's writer."""
+    with ThreadPoolExecutor(12) as clients:
+        with runtime.database.write():
+            waiting = [clients.submit(http.post, "/v1/listings", json=body(f"A-{number}")) for number in range(4)]
+            keyed = [
+                clients.submit(http.post, "/v1/brands", json={"name": "a"}, headers={"Idempotency-Key": str(number)})
+                for number in range(8)
+            ]
+            wait_until(lambda: app.state.lifecycle.in_flight == 12)
+            for path in ("/healthz", "/readyz", "/login", "/metrics", "/v1/brands"):
+                assert http.get(path).status_code == 200, path
+            assert not any(future.done() for future in keyed)
+        assert {future.result(60).status_code for future in keyed} == {201}
+        assert {future.result(60).status_code for future in waiting} <= {200, 503}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from service.app import create_app
@@ -57,3 +58,26 @@ def test_draining_refuses_new_work_and_says_so(client, path):
     assert refused.status_code == 503
     assert refused.headers["retry-after"].isdigit()
     assert client.get("/healthz").status_code == 200
+
+
+def test_neither_health_nor_metrics_count_rows(client, runtime):
+    """They are asked every few seconds, of catalogues of any size."""
+    asked: list[str] = []
+    sa.event.listen(
+        runtime.database.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2].lower())
+    )
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert client.get(path).status_code == 200
+    assert not [text for text in asked if "catalog_references" in text or "reference_embeddings" in text]
+    assert "brandwarden_index_vectors" in client.get("/metrics").text
+
+
+def test_head_is_answered_as_get_without_the_bytes(client, brand):
+    for path in ("/healthz", "/readyz", f"/v1/brands/{brand}", "/docs"):
+        get, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert client.head("/nothing").status_code == 404
+    refused = client.options(f"/v1/brands/{brand}")
+    assert (refused.status_code, refused.json()["type"]) == (405, "/problems/method-not-allowed")
+    assert not [name for name in refused.headers if name.startswith("access-control")]
