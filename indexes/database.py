@@ -147,10 +147,7 @@ def _told_apart() -> Iterator[None]:
         raise Unstorable("A value holds characters or numbers that cannot be stored; mend it.") from error
     except exc.DBAPIError as error:
         if _is_of_storage(error):
-            kind = StorageFailed if _is_sqlite(error) else DatabaseAway
-            raise kind(
-                f"The database is away or refuses to work ({_first_line(error)}); send again once it is mended."
-            ) from error
+            raise _explained(error) from error
         raise
     except exc.TimeoutError as error:
         raise DatabaseAway("Every connection to the database is taken; send again in a moment.") from error
@@ -169,8 +166,11 @@ def _is_sqlite(error: exc.DBAPIError) -> bool:
     return "sqlite" in type(error.orig).__module__
 
 
-def _first_line(error: exc.DBAPIError) -> str:
-    """What the database said, without the address it was said from."""
-    if getattr(error.orig, "sqlstate", None) is None and not _is_sqlite(error):
-        return "no connection"
-    return str(error.orig).partition("\n")[0]
+def _explained(error: exc.DBAPIError) -> StorageFailed:
+    if _is_sqlite(error):
+        return StorageFailed(
+            f"The database could not be written ({error.orig}); free or remount its disk, then send again."
+        )
+    # Without a state it is about the connection, and names addresses that are nobody's business.
+    said = str(error.orig).partition("\n")[0] if getattr(error.orig, "sqlstate", None) else "no connection"
+    return DatabaseAway(f"The database is away or refuses to work ({said}); send again once it is mended.")

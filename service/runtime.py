@@ -33,7 +33,7 @@ from service.pipeline import Pipeline
 from service.retention import Retention, pictures_in_use
 from service.sessions import Sessions
 from service.settings import Settings
-from service.spool import Spool
+from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
 from vision.embedders import calibration_path, load_embedder
 from vision.embedding import Embedder, Space
@@ -111,10 +111,12 @@ class Runtime:
         self._closers.close()
 
     def _open_storage(self, stack: contextlib.ExitStack) -> None:
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with disk_errors():
+            self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.database = Database(self.settings.sql_url)
         stack.callback(self.database.close)
-        upgrade(self.database)
+        with disk_errors():
+            upgrade(self.database)
         self.blobs = BlobStore(self.settings.pictures_url)
         self.brands = Brands(self.database)
         self.catalog = Catalog(self.database)
@@ -174,7 +176,7 @@ class Runtime:
         self.upkeep = Upkeep(self.gallery, snapshot_every=self.settings.snapshot_every, forget=self.retention.purge)
         self.upkeep.start()
         stack.callback(self.upkeep.close)
-        self.jobs = Jobs(self.database)
+        self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self.catalog_imports = CatalogImports(
             self.settings,
             self.jobs,

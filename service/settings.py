@@ -66,6 +66,8 @@ class Settings:
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30
+    job_lease: float = 15.0
+    """After so long without a sign of life a job is taken from its process and gone on with by another."""
     snapshot_every: int = 2_000
     """Index changes after which a snapshot is written in the background."""
     log_format: str = "json"

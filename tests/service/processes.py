@@ -16,14 +16,14 @@ PATIENCE = 120.0
 
 
 class Process:
-    """The service on a free port with its data in `folder`, and its output in a file."""
+    """The service on a free port with its data in `folder`, and its output in a file; `run_by` is put before it."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, run_by: tuple[str, ...] = (), **environment: str) -> None:
         self.output = folder / "output.txt"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BRANDWARDEN_")}
         with self.output.open("w") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "service", "serve", "--port", "0", "--data-dir", str(folder / "data")],
+                [*run_by, sys.executable, "-m", "service", "serve", "--port", "0", "--data-dir", str(folder / "data")],
                 cwd=ROOT,
                 env={**kept, "OMP_NUM_THREADS": "1", **environment},
                 stdout=output,

@@ -18,6 +18,12 @@ from tests.e2e.shop import PictureHost
 from tests.photographs import jpeg, mark
 
 
+@pytest.fixture
+def settings(settings, database_url):
+    """Every test of this module runs on SQLite and on PostgreSQL."""
+    return replace(settings, database_url=database_url)
+
+
 def b64(data: bytes) -> dict[str, str]:
     return {"data": base64.b64encode(data).decode()}
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from tests.callers import as_role
 from tests.photographs import jpeg, mark
+
+
+@pytest.fixture
+def settings(settings, database_url):
+    """Every test of this module runs on SQLite and on PostgreSQL."""
+    return replace(settings, database_url=database_url)
 
 
 def enrol(client, brand, data=None, headers=None, **fields):

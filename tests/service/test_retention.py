@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,12 @@ from indexes.database import utc_now
 from indexes.errors import NotFound
 from service.listings import ImageSource, ListingInput
 from tests.photographs import jpeg
+
+
+@pytest.fixture
+def settings(settings, database_url):
+    """Every test of this module runs on SQLite and on PostgreSQL."""
+    return replace(settings, database_url=database_url)
 
 
 @pytest.fixture

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 
 from tests.callers import as_role
 from tests.photographs import jpeg
+
+
+@pytest.fixture
+def settings(settings, database_url):
+    """Every test of this module runs on SQLite and on PostgreSQL."""
+    return replace(settings, database_url=database_url)
 
 
 @pytest.fixture
