@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, TypeAlias
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
+from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, places, thorough
 from indexes.catalog import Catalog, Reference
-from indexes.descriptions import Descriptions, Sized
+from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
-from indexes.scoring import Judgement
+from indexes.verifiers import Glimpse, P, S, Scores, T, VerifiesLogos, VerifiesPhotos
 from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
 from vision.images import DecodeLimits
@@ -28,8 +29,9 @@ MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
 MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo": "logo_use"}
 
 _REACH = 4  # candidates asked for each match wanted: some are disabled, or share a reference
-_WINDOWS = 2  # places of a picture in which one mark is looked for
 _CACHE_BYTES = 192 << 20
+
+Rows: TypeAlias = Mapping[int, tuple[Reference, Brand]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,51 +55,6 @@ class SearchResult:
     matches: tuple[Match, ...]
     generation: int
     seconds: Mapping[str, float]
-
-
-class Scores(Protocol):
-    """What search asks of a calibration: `indexes.scoring.Calibration`."""
-
-    def judge(self, kind: Kind, features: Mapping[str, float]) -> Judgement:
-        """Score and confidence of one match."""
-        ...
-
-    def floor(self, kind: Kind) -> float:
-        """Similarity below which a candidate is not worth verifying; -1 for none."""
-        ...
-
-
-P = TypeVar("P", bound=Sized)
-S = TypeVar("S")
-T = TypeVar("T", bound=Sized)
-
-
-class VerifiesPhotos(Protocol[P]):
-    """`vision.verification.PhotoVerifier`, or anything that answers like it."""
-
-    def describe(self, pixels: Pixels) -> P:
-        """A picture as verification needs it."""
-        ...
-
-    def verify(self, query: P, reference: P) -> Evidence | None:
-        """Evidence that `query` shows the photograph `reference`, or None."""
-        ...
-
-
-class VerifiesLogos(Protocol[S, T]):
-    """`vision.verification.LogoVerifier`, or anything that answers like it."""
-
-    def describe(self, pixels: Pixels) -> S:
-        """A scene to look for marks in."""
-        ...
-
-    def enrol(self, pixels: Pixels) -> T:
-        """A mark to look for."""
-        ...
-
-    def verify(self, scene: S, window: Box | None, template: T) -> Evidence | None:
-        """Evidence that the mark is in or near `window`, or None."""
-        ...
 
 
 class Searcher(Generic[P, S, T]):
@@ -142,90 +99,111 @@ class Searcher(Generic[P, S, T]):
         *,
         kinds: tuple[Kind, ...] = KINDS,
         brand_ids: frozenset[str] | None = None,
-        per_kind: int = 8,
+        per_kind: int | None = None,
     ) -> SearchResult:
         """Matches of a picture, uint8 RGB `[h, w, 3]`, that was embedded as `embedding`.
 
-        At most `per_kind` references of each of `kinds` are verified, those of `brand_ids` only where it is given.
-        A reference is matched once per kind.
+        The `per_kind` most similar references of each of `kinds` are verified, all of them. Without a number
+        verification goes by falling similarity and ends early: enough for a decision, a fraction of the cost. With
+        `brand_ids` only these brands' references are looked at. A reference is matched once per kind.
         """
         clock = _Clock()
+        effort = ECONOMICAL if per_kind is None else thorough(per_kind)
         brand_pks = None if brand_ids is None else self._brands.pks(brand_ids)
         asked = _Asked(pixels, embedding, self._photo_verifier, self._logo_verifier)
         found: dict[Kind, list[Candidate]] = {}
         generation = self._gallery.generation
         for kind in kinds:
-            searched, found[kind] = self._candidates(kind, embedding, per_kind, brand_pks)
+            searched, found[kind] = self._candidates(kind, embedding, effort.references, brand_pks)
             generation = min(generation, searched)
         rows = self._rows(found.values(), brand_pks)
         clock.lap("search")
         matches: list[Match] = []
         for kind in kinds:
-            shortlist = _shortlist(found[kind], rows, per_kind)
-            matches += [match for tries in shortlist if (match := self._verify(kind, asked, tries, rows, clock))]
+            shortlist = known(found[kind], rows)
+            verify = self._photos_of if kind == "photo" else self._marks_of
+            matches += verify(asked, shortlist, rows, effort, clock)
         matches.sort(key=lambda match: (-match.score, -match.confidence, match.reference.pk))
         return SearchResult(tuple(matches), generation, clock.seconds)
 
     def _candidates(
-        self, kind: Kind, embedding: QueryEmbedding, per_kind: int, brand_pks: frozenset[int] | None
+        self, kind: Kind, embedding: QueryEmbedding, references: int, brand_pks: frozenset[int] | None
     ) -> tuple[int, list[Candidate]]:
         """Candidates of one kind above the calibration's floor, by falling similarity."""
         vectors = embedding.of(kind).vectors
         if not len(vectors):
             return self._gallery.generation, []
-        generation, found = self._gallery.candidates(kind, vectors, _REACH * per_kind, brand_pks)
+        generation, found = self._gallery.candidates(kind, vectors, _REACH * references, brand_pks)
         floor = self._calibration.floor(kind)
         return generation, [candidate for candidate in found if candidate.similarity >= floor]
 
-    def _rows(
-        self, found: Iterable[list[Candidate]], brand_pks: frozenset[int] | None
-    ) -> dict[int, tuple[Reference, Brand]]:
+    def _rows(self, found: Iterable[list[Candidate]], brand_pks: frozenset[int] | None) -> Rows:
         pks = {candidate.reference_pk for candidates in found for candidate in candidates}
         return self._catalog.matchable(pks, brand_pks) if pks else {}
 
-    def _verify(
-        self,
-        kind: Kind,
-        asked: _Asked[P, S],
-        tries: list[Candidate],
-        rows: Mapping[int, tuple[Reference, Brand]],
-        clock: _Clock,
-    ) -> Match | None:
-        """The best evidence among the places where one reference may be, judged; None without any."""
-        reference, brand = rows[tries[0].reference_pk]
-        evidence = self._photo(asked, reference) if kind == "photo" else self._logo(asked, reference, tries)
-        clock.lap("verify")
-        similarity = tries[0].similarity
-        judged = [(self._calibration.judge(kind, one.features() | {"similarity": similarity}), one) for one in evidence]
-        clock.lap("score")
-        if not judged:
-            return None
-        judgement, best = max(judged, key=lambda pair: pair[0].score)
+    def _photos_of(
+        self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+    ) -> list[Match]:
+        """Matches among the most similar photographs."""
+        matches: list[Match] = []
+        settled = Settled(effort)
+        for candidate in first_places(shortlist)[: effort.photos]:
+            if settled.without(candidate.similarity):
+                break
+            description = self._photos.of(rows[candidate.reference_pk][0])
+            evidence = None if description is None else self._photo_verifier.verify(asked.photo, description)
+            clock.lap("verify")
+            if evidence is not None:
+                matches.append(self._match("photo", rows[candidate.reference_pk], evidence, candidate.similarity))
+                settled.note(matches[-1].confidence, candidate.similarity)
+            clock.lap("score")
+        return matches
+
+    def _marks_of(
+        self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+    ) -> list[Match]:
+        """Matches among the marks that look most alike at a glimpse, the best place of each."""
+        best: dict[int, Match] = {}
+        settled = Settled(effort)
+        for glimpse, candidate in self._glimpses(asked, places(shortlist, effort), rows)[: effort.settled]:
+            if settled.without(glimpse.strength):
+                break
+            evidence = glimpse.settle()
+            clock.lap("verify")
+            if evidence is not None:
+                match = self._match("logo", rows[candidate.reference_pk], evidence, candidate.similarity)
+                settled.note(match.confidence, glimpse.strength)
+                known_best = best.get(match.reference.pk)
+                if known_best is None or match.score > known_best.score:
+                    best[match.reference.pk] = match
+            clock.lap("score")
+        return list(best.values())
+
+    def _glimpses(self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows) -> list[tuple[Glimpse, Candidate]]:
+        """A glimpse at each place that has anything to see, the strongest first."""
+        found: list[tuple[Glimpse, Candidate]] = []
+        for candidate in shortlist:
+            template = self._marks.of(rows[candidate.reference_pk][0])
+            if template is not None:
+                window = asked.embedding.logo.boxes[candidate.query]
+                glimpse = self._logo_verifier.glimpse(asked.scene, window, template)
+                if glimpse is not None:
+                    found.append((glimpse, candidate))
+        return sorted(found, key=lambda pair: -pair[0].strength)
+
+    def _match(self, kind: Kind, row: tuple[Reference, Brand], evidence: Evidence, similarity: float) -> Match:
+        reference, brand = row
+        judgement = self._calibration.judge(kind, evidence.features() | {"similarity": similarity})
         return Match(
             kind=MATCH_KINDS[kind],
             reference=reference,
             brand=brand,
             confidence=judgement.confidence,
             score=judgement.score,
-            box=best.query_box.clipped(),
-            reference_box=best.reference_box.clipped(),
-            reasons=best.reasons(),
+            box=evidence.query_box.clipped(),
+            reference_box=evidence.reference_box.clipped(),
+            reasons=evidence.reasons(),
         )
-
-    def _photo(self, asked: _Asked[P, S], reference: Reference) -> list[Evidence]:
-        description = self._photos.of(reference)
-        if description is None:
-            return []
-        evidence = self._photo_verifier.verify(asked.photo, description)
-        return [] if evidence is None else [evidence]
-
-    def _logo(self, asked: _Asked[P, S], reference: Reference, tries: list[Candidate]) -> list[Evidence]:
-        template = self._marks.of(reference)
-        if template is None:
-            return []
-        windows = [asked.embedding.logo.boxes[candidate.query] for candidate in tries[:_WINDOWS]]
-        tried = (self._logo_verifier.verify(asked.scene, window, template) for window in windows)
-        return [evidence for evidence in tried if evidence is not None]
 
 
 class _Asked(Generic[P, S]):
@@ -259,14 +237,3 @@ class _Clock:
         now = time.perf_counter()
         self.seconds[tier] += now - self._last
         self._last = now
-
-
-def _shortlist(
-    candidates: list[Candidate], rows: Mapping[int, tuple[Reference, Brand]], limit: int
-) -> list[list[Candidate]]:
-    """The candidates that SQL knows, by reference, the most similar `limit` references and each one's places first."""
-    by_reference: dict[int, list[Candidate]] = {}
-    for candidate in candidates:
-        if candidate.reference_pk in rows:
-            by_reference.setdefault(candidate.reference_pk, []).append(candidate)
-    return list(by_reference.values())[:limit]

@@ -38,7 +38,7 @@ class Search(Protocol):
         *,
         kinds: tuple[Kind, ...],
         brand_ids: frozenset[str] | None,
-        per_kind: int,
+        per_kind: int | None,
     ) -> SearchResult:
         """Verified and scored matches of one picture."""
         ...
@@ -93,7 +93,7 @@ class Pipeline:
         *,
         kinds: tuple[Kind, ...] = KINDS,
         brand_ids: frozenset[str] | None = None,
-        per_kind: int = 8,
+        per_kind: int | None = None,
         patience: float = 0.0,
     ) -> Future[Checked]:
         """Check one picture; see `query_many`."""
@@ -105,7 +105,7 @@ class Pipeline:
         *,
         kinds: tuple[Kind, ...] = KINDS,
         brand_ids: frozenset[str] | None = None,
-        per_kind: int = 8,
+        per_kind: int | None = None,
         patience: float = 0.0,
     ) -> list[Future[Checked]]:
         """Check pictures that belong together: all are let in, or `Overloaded` after `patience` seconds.

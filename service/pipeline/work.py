@@ -43,7 +43,7 @@ class Question:
 
     kinds: tuple[Kind, ...]
     brand_ids: frozenset[str] | None
-    per_kind: int
+    per_kind: int | None
 
 
 @dataclass(slots=True, eq=False)

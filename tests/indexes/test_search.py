@@ -71,25 +71,46 @@ class GreyPhotos:
         return Agreement(1 - abs(query.value - reference.value) / 255)
 
 
+@dataclass(frozen=True)
+class RightGlimpse:
+    """A place of a mark to the fakes: the further right, the more it agrees."""
+
+    logos: GreyLogos
+    window: Box
+
+    @property
+    def strength(self):
+        return self.window.x0
+
+    def settle(self):
+        self.logos.verified += 1
+        return Agreement(self.window.x0, query_box=self.window)
+
+
 class GreyLogos(GreyPhotos):
-    """Verifies marks by their mean grey: the window further right agrees more."""
+    """Glimpses a mark in every window."""
 
     enrol = GreyPhotos.describe
 
-    def verify(self, scene, window, template):
-        self.verified += 1
-        return Agreement(window.x0, query_box=window)
+    def __init__(self):
+        super().__init__()
+        self.glimpsed = 0
+
+    def glimpse(self, scene, window, template):
+        self.glimpsed += 1
+        return RightGlimpse(self, window)
 
 
 class Closeness:
     """A calibration whose score is the one feature of the fakes; `floors` by kind."""
 
-    def __init__(self, **floors):
+    def __init__(self, *, certain=False, **floors):
         self.floors = floors
+        self.trust = 1.0 if certain else 0.5
 
     def judge(self, kind, features):
         assert -1 <= features["similarity"] <= 1.001
-        return Judgement(score=features["closeness"], confidence=features["closeness"] / 2)
+        return Judgement(score=features["closeness"], confidence=features["closeness"] * self.trust)
 
     def floor(self, kind):
         return self.floors.get(kind, -1.0)
@@ -242,6 +263,30 @@ def test_only_the_most_similar_are_verified_and_references_described_once(bench)
         assert {match.reference.id for match in result.matches} == {made[0].id, made[1].id}
     assert bench.photos.verified == 6
     assert bench.photos.described == 3 + 2  # each query once, each reference once
+
+
+def test_without_a_number_few_are_verified_and_a_certain_match_ends_it(bench):
+    base = np.eye(16)[0]
+    for step in range(6):
+        vector = base + 0.2 * step * np.eye(16)[1]
+        bench.add(given=regions([vector / np.linalg.norm(vector)]))
+    doubtful = bench.searcher().search(QUERY, asking(regions([base])))
+    assert len(doubtful.matches) == bench.photos.verified == 4
+    certain = bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base])))
+    assert len(certain.matches) == bench.photos.verified - 4 == 3  # the next is clearly less similar
+    assert len(bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base])), per_kind=6).matches) == 6
+
+
+def test_of_many_places_of_marks_the_most_promising_are_looked_at_closely(bench):
+    for _ in range(6):
+        _, given = bench.add(20, "logo", given=random_regions(bench.rng, "logo"))
+    places = tuple(Box(step / 10, 0, step / 10 + 0.1, 1) for step in range(8))
+    wide = Regions(places, np.repeat(given.vectors[:1], 8, axis=0), np.ones(8, np.float32))
+    matches = bench.searcher().search(QUERY, asking(logo=wide)).matches
+    assert (bench.logos.glimpsed, bench.logos.verified) == (8, 3)
+    assert len(matches) <= 3
+    bench.searcher().search(QUERY, asking(logo=wide), per_kind=6)
+    assert bench.logos.verified == 3 + 12  # two places of each mark, all looked at
 
 
 def test_descriptions_are_kept_within_their_bytes(bench):

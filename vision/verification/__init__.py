@@ -6,12 +6,13 @@ sentences), never a verdict: what the evidence is worth lives in a calibration. 
 """
 
 from vision.verification.evidence import Evidence, LogoEvidence, PhotoEvidence
-from vision.verification.logos import LogoScene, LogoTemplate, LogoVerifier
+from vision.verification.logos import LogoGlimpse, LogoScene, LogoTemplate, LogoVerifier
 from vision.verification.photos import PhotoDescription, PhotoVerifier
 
 __all__ = [
     "Evidence",
     "LogoEvidence",
+    "LogoGlimpse",
     "LogoScene",
     "LogoTemplate",
     "LogoVerifier",

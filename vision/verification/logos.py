@@ -1,13 +1,14 @@
 """Is this mark present here, and where exactly? Shape against shape, in any colour and either polarity.
 
-Place in the flow: `indexes.search` describes the query once and each logo reference once (cached), then asks
-`verify` about one window of the query. The window is cut again from the original pixels, so a small mark keeps
-its detail. It decides nothing; `indexes.scoring` weighs the evidence.
+Place in the flow: `indexes.search` describes the query once and each logo reference once (cached), takes a cheap
+`glimpse` at many windows and marks and settles the few that look best. A window is cut again from the original
+pixels, so a small mark keeps its detail. It decides nothing; `indexes.scoring` weighs the evidence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import cv2
@@ -20,7 +21,18 @@ from vision.verification.alignment import Matrix, inverse
 from vision.verification.evidence import LogoEvidence
 from vision.verification.outlines import Field, correlation, near, outline, parts, softened, variety
 from vision.verification.placing import bounds, shrunk, sized
-from vision.verification.sketches import Sketch, search, sketches
+from vision.verification.sketches import (
+    COARSE,
+    COARSE_SCENE,
+    Ground,
+    Peak,
+    Sketch,
+    ground,
+    sketches,
+    strongest,
+    turned_peaks,
+    upright_peaks,
+)
 
 MARK_SIDE = 96
 WINDOW_SIDE = 112
@@ -29,11 +41,38 @@ MARGIN = 0.06
 KEPT_PLACES = 3
 
 
+@dataclass(frozen=True)
+class Cutting:
+    """A window of a scene cut out at working size: `crop` uint8 `[h, w, 3]` shows `region` of the scene.
+
+    `ground` is what marks are looked for in coarsely, `edges` float32 `[h, w]` what ECC aligns them to.
+    """
+
+    crop: Pixels
+    region: Box
+    ground: Ground
+
+    @cached_property
+    def edges(self) -> NDArray[np.float32]:
+        """Made when the first mark is looked at closely."""
+        return softened(outline(self.crop))
+
+
 @dataclass(frozen=True, slots=True)
 class LogoScene:
-    """The picture a mark is looked for in, uint8 RGB `[h, w, 3]` as it was given."""
+    """The picture a mark is looked for in, uint8 RGB `[h, w, 3]` as it was given, and the windows cut so far."""
 
     picture: Pixels
+    cuttings: dict[Box | None, Cutting] = field(default_factory=dict, compare=False, repr=False)
+
+    def cutting(self, window: Box | None) -> Cutting:
+        """The padded window, cut once for all marks."""
+        known = self.cuttings.get(window)
+        if known is None:
+            crop, region = _cut(self.picture, window)
+            side = COARSE_SCENE if window is None else COARSE
+            known = self.cuttings[window] = Cutting(crop, region, ground(crop, side))
+        return known
 
     @property
     def nbytes(self) -> int:
@@ -65,6 +104,34 @@ class LogoTemplate:
         return own + sum(sketch.nbytes for sketch in self.sketches)
 
 
+@dataclass(frozen=True, slots=True)
+class LogoGlimpse:
+    """Where a mark may be in a window, found coarsely: `peaks` of its upright sketches, the best first.
+
+    `turns` says whether turned sketches are worth trying too: not over a whole scene.
+    """
+
+    cutting: Cutting
+    template: LogoTemplate
+    peaks: tuple[Peak, ...]
+    turns: bool
+
+    @property
+    def strength(self) -> float:
+        """Correlation of the best sketch, for telling which glimpses are worth settling first."""
+        return self.peaks[0].height
+
+    def settle(self) -> LogoEvidence | None:
+        """Evidence of the best place, turned a little and aligned at full size."""
+        cutting, template, peaks = self.cutting, self.template, list(self.peaks)
+        if self.turns:
+            peaks += turned_peaks(cutting.ground, template.sketches, peaks[0])
+        starts = [peak.matrix(cutting.ground.shrink) for peak in strongest(peaks, KEPT_PLACES)]
+        placed = [(matrix, _warped(cutting.crop, template, matrix)) for matrix in starts]
+        matrix, before = max(placed, key=lambda pair: correlation(template.field, pair[1], template.weight))
+        return _evidence(cutting, template, *_refined(cutting, template, matrix, before))
+
+
 class LogoVerifier:
     """Enrols marks and finds them. Holds no state; safe to share between threads."""
 
@@ -81,16 +148,16 @@ class LogoVerifier:
         field = outline(picture)
         return LogoTemplate(picture, field, near(field, MARK_SIDE // 16), softened(field), sketches(picture), content)
 
+    def glimpse(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoGlimpse | None:
+        """A coarse look for the mark in or near `window` (None: anywhere); None when nothing resembles it."""
+        cutting = scene.cutting(window)
+        peaks = upright_peaks(cutting.ground, template.sketches)
+        return LogoGlimpse(cutting, template, tuple(peaks), turns=window is not None) if peaks else None
+
     def verify(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoEvidence | None:
         """Evidence of the best place of the mark in or near `window` (None: anywhere), or None when there is none."""
-        crop, region = _cut(scene.picture, window)
-        places = search(crop, template.sketches, KEPT_PLACES, upright=window is None)
-        if not places:
-            return None
-        edges = softened(outline(crop))
-        refined = [_refined(crop, edges, template, matrix) for matrix in places]
-        found = [_evidence(template, field, matrix, crop, region) for matrix, field in refined]
-        return max((one for one in found if one is not None), key=lambda one: one.shape, default=None)
+        glimpse = self.glimpse(scene, window, template)
+        return None if glimpse is None else glimpse.settle()
 
 
 def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
@@ -119,17 +186,16 @@ def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
     return crop, Box(left / width, top / height, right / width, bottom / height)
 
 
-def _refined(crop: Pixels, edges: NDArray[np.float32], template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Field]:
+def _refined(cutting: Cutting, template: LogoTemplate, matrix: Matrix, before: Field) -> tuple[Matrix, Field]:
     """The matrix after an affine ECC refinement of edge strength, kept only when the outlines agree better."""
-    before = _warped(crop, template, matrix)
     start = np.linalg.inv(matrix)[:2].astype(np.float32)
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
     try:
-        _, found = cv2.findTransformECC(template.edges, edges, start, cv2.MOTION_AFFINE, until)
+        _, found = cv2.findTransformECC(template.edges, cutting.edges, start, cv2.MOTION_AFFINE, until)
         better = inverse(np.vstack([found, [0.0, 0.0, 1.0]]).astype(np.float64))
     except (cv2.error, np.linalg.LinAlgError):  # the optimiser gives up on a featureless crop: keep the start
         return matrix, before
-    after = _warped(crop, template, better)
+    after = _warped(cutting.crop, template, better)
     mended = correlation(template.field, after, template.weight) > correlation(template.field, before, template.weight)
     return (better, after) if mended else (matrix, before)
 
@@ -139,14 +205,14 @@ def _warped(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> Field:
     return outline(cast("Pixels", cv2.warpPerspective(crop, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)))
 
 
-def _evidence(template: LogoTemplate, field: Field, matrix: Matrix, crop: Pixels, region: Box) -> LogoEvidence | None:
+def _evidence(cutting: Cutting, template: LogoTemplate, matrix: Matrix, field: Field) -> LogoEvidence | None:
     shape = correlation(template.field, field, template.weight)
     if shape <= 0:
         return None
     height, width = template.picture.shape[:2]
-    place = bounds(inverse(matrix), width, height, crop.shape[1], crop.shape[0])
+    place = bounds(inverse(matrix), width, height, cutting.crop.shape[1], cutting.crop.shape[0])
     return LogoEvidence(
-        query_box=place.within(region),
+        query_box=place.within(cutting.region),
         reference_box=template.content,
         shape=min(1.0, shape),
         parts=parts(template.field, field, template.weight, MARK_SIDE // 8),

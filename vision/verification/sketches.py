@@ -1,8 +1,8 @@
 """Coarse search for a mark: small turned and scaled outlines slid over a crop.
 
-Place in the flow: `logos` makes sketches once per mark, searches a window with them, then refines the few best
-places at full size. Only the neighbourhood of the mark's edges counts, so what shines through a mark without a
-ground of its own does not matter.
+Place in the flow: `logos` makes sketches once per mark and a ground once per window, slides the ones over the
+other, then refines the few best places at full size. Only the neighbourhood of the mark's edges counts, so what
+shines through a mark without a ground of its own does not matter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix
-from vision.verification.outlines import Field, near, outline, strength
+from vision.verification.outlines import Field, near, outline, product
 from vision.verification.placing import sized
 
 SIDES: Final = (20, 24, 29, 35, 42, 50, 60)
@@ -34,13 +34,15 @@ CLOSE_SECOND: Final = 0.85
 class Sketch:
     """One small outline. `field` float32 `[h, w, 2]` is already weighted, `weight` float32 `[h, w]`.
 
-    `matrix` (float64 `[3, 3]`) maps the sketch's pixels to the mark's; `energy` is the field's weighted energy.
+    `matrix` (float64 `[3, 3]`) maps the sketch's pixels to the mark's; `energy` is the field's weighted energy,
+    `size` the place of its side among SIDES.
     """
 
     field: Field
     weight: NDArray[np.float32]
     matrix: Matrix
     energy: float
+    size: int
     turned: bool
 
     @property
@@ -51,10 +53,11 @@ class Sketch:
 
 def sketches(picture: Pixels) -> tuple[Sketch, ...]:
     """Sketches of a mark at every size and turn."""
-    return tuple(_sketch(picture, side, turn) for turn in TURNS for side in SIDES)
+    return tuple(_sketch(picture, size, turn) for turn in TURNS for size in range(len(SIDES)))
 
 
-def _sketch(picture: Pixels, side: int, turn: float) -> Sketch:
+def _sketch(picture: Pixels, size: int, turn: float) -> Sketch:
+    side = SIDES[size]
     height, width = picture.shape[:2]
     scale = side / max(height, width)
     small = sized(picture, side)
@@ -67,45 +70,73 @@ def _sketch(picture: Pixels, side: int, turn: float) -> Sketch:
         small = cast("Pixels", turned)
     field = outline(small)
     weight = near(field, side // 10)
-    energy = float(((field * field).sum(axis=2) * weight).sum())
+    energy = float((product(field, field) * weight).sum())
     back = np.asarray(np.linalg.inv(shape), np.float64)
-    return Sketch(np.ascontiguousarray(field * weight[..., None]), weight, back, energy, turn != 0.0)
+    return Sketch(np.ascontiguousarray(field * weight[..., None]), weight, back, energy, size, turn != 0.0)
 
 
-def search(crop: Pixels, bank: tuple[Sketch, ...], most: int, *, upright: bool) -> list[Matrix]:
-    """The best `most` places of a mark in a crop as matrices from crop pixels to mark pixels, the best first.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A crop as sketches are slid over it: its `field` float32 `[h, w, 2]`, the `energy` of its edges `[h, w]`.
 
-    Turned sketches are tried only at the sizes that fit best upright, and not at all when nothing fits or `upright`
-    asks for none, as for a whole scene. A crop where nothing resembles the mark gives an empty list.
+    `shrink` (float64 `[3, 3]`) maps the crop's pixels to the field's. Made once for all marks looked for in it.
     """
-    small = sized(crop, COARSE_SCENE if upright else COARSE)
-    scene = outline(small)
-    energy = strength(scene) ** 2
+
+    field: Field
+    energy: NDArray[np.float32]
+    shrink: Matrix
+
+
+def ground(crop: Pixels, side: int) -> Ground:
+    """A crop at the size the coarse search works at."""
+    small = sized(crop, side)
+    field = outline(small)
     shrink = np.diag([small.shape[1] / crop.shape[1], small.shape[0] / crop.shape[0], 1.0])
-    straight = [_peak(scene, energy, sketch) for sketch in bank if not sketch.turned]
-    best = max(range(len(straight)), key=lambda size: straight[size][0])
-    peaks = [(peak, sketch) for peak, sketch in zip(straight, bank, strict=False) if peak[0] > 0]
-    if not upright and straight[best][0] > FAINT:
-        near_best = {best - 1, best, best + 1}
-        turned = [sketch for number, sketch in enumerate(bank) if sketch.turned and number % len(SIDES) in near_best]
-        peaks += [(_peak(scene, energy, sketch), sketch) for sketch in turned]
-    peaks.sort(key=lambda found: -found[0][0])
-    strong = [found for found in peaks[:most] if found[0][0] > max(FAINT, CLOSE_SECOND * peaks[0][0][0])]
-    return [sketch.matrix @ _shift(column, row) @ shrink for (_, column, row), sketch in strong]
+    return Ground(field, product(field, field), shrink)
 
 
-def _shift(column: int, row: int) -> Matrix:
-    return np.array([[1.0, 0.0, -column], [0.0, 1.0, -row], [0.0, 0.0, 1.0]])
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The best place of one sketch: its correlation, and the column and row of the sketch's top left corner."""
+
+    height: float
+    column: int
+    row: int
+    sketch: Sketch
+
+    def matrix(self, shrink: Matrix) -> Matrix:
+        """From the crop's pixels to the mark's."""
+        moved = np.array([[1.0, 0.0, -self.column], [0.0, 1.0, -self.row], [0.0, 0.0, 1.0]])
+        return np.asarray(self.sketch.matrix @ moved @ shrink, np.float64)
 
 
-def _peak(scene: Field, energy: NDArray[np.float32], sketch: Sketch) -> tuple[float, int, int]:
-    """The best correlation of a sketch (0 when it does not fit in), and the column and row of its top left corner."""
+def upright_peaks(scene: Ground, bank: tuple[Sketch, ...]) -> list[Peak]:
+    """The place of every upright sketch that fits in, the best first; empty when none is above FAINT."""
+    found = [_peak(scene, sketch) for sketch in bank if not sketch.turned]
+    found.sort(key=lambda peak: -peak.height)
+    return [peak for peak in found if peak.height > 0] if found[0].height > FAINT else []
+
+
+def turned_peaks(scene: Ground, bank: tuple[Sketch, ...], upright: Peak) -> list[Peak]:
+    """Peaks of the turned sketches whose size is near that of the best upright one."""
+    near_best = (sketch for sketch in bank if sketch.turned and abs(sketch.size - upright.sketch.size) <= 1)
+    return [_peak(scene, sketch) for sketch in near_best]
+
+
+def strongest(peaks: list[Peak], most: int) -> list[Peak]:
+    """The best `most` of some peaks, without those clearly behind the first."""
+    ranked = sorted(peaks, key=lambda peak: -peak.height)
+    return [peak for peak in ranked[:most] if peak.height > max(FAINT, CLOSE_SECOND * ranked[0].height)]
+
+
+def _peak(scene: Ground, sketch: Sketch) -> Peak:
+    """The best correlation of a sketch, 0 when it does not fit in."""
     height, width = sketch.weight.shape
-    if height > scene.shape[0] or width > scene.shape[1]:
-        return 0.0, 0, 0
-    shared = cv2.matchTemplate(scene, sketch.field, cv2.TM_CCORR)
-    theirs = cv2.matchTemplate(energy, sketch.weight, cv2.TM_CCORR)
-    floor = QUIET * sketch.energy
-    surface = shared / np.sqrt(np.maximum(theirs, floor) * max(sketch.energy, 1e-6))
+    if height > scene.field.shape[0] or width > scene.field.shape[1]:
+        return Peak(0.0, 0, 0, sketch)
+    shared = cv2.matchTemplate(scene.field, sketch.field, cv2.TM_CCORR)
+    theirs = cv2.matchTemplate(scene.energy, sketch.weight, cv2.TM_CCORR)
+    quiet = QUIET * sketch.energy
+    surface = shared / np.sqrt(np.maximum(theirs, quiet) * max(sketch.energy, 1e-6))
     row, column = np.unravel_index(int(surface.argmax()), surface.shape)
-    return float(surface[row, column]), int(column), int(row)
+    return Peak(float(surface[row, column]), int(column), int(row), sketch)

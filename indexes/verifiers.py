@@ -1,0 +1,73 @@
+"""What search asks of the parts that judge pixels: verifiers of both kinds and a calibration, as Protocols.
+
+Place in the flow: `indexes.search` is written against these; `vision.verification` and `indexes.scoring` fulfil them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from indexes.descriptions import Sized
+from indexes.scoring import Judgement
+from vision.boxes import Box
+from vision.embedding import Kind, Pixels
+from vision.verification import Evidence
+
+
+class Scores(Protocol):
+    """What search asks of a calibration: `indexes.scoring.Calibration`."""
+
+    def judge(self, kind: Kind, features: Mapping[str, float]) -> Judgement:
+        """Score and confidence of one match."""
+        ...
+
+    def floor(self, kind: Kind) -> float:
+        """Similarity below which a candidate is not worth verifying; -1 for none."""
+        ...
+
+
+P = TypeVar("P", bound=Sized)
+S = TypeVar("S")
+T = TypeVar("T", bound=Sized)
+
+
+class Glimpse(Protocol):
+    """A cheap look at a place where a mark may be: `vision.verification.LogoGlimpse`."""
+
+    @property
+    def strength(self) -> float:
+        """How much it looks like the mark, for ranking."""
+        ...
+
+    def settle(self) -> Evidence | None:
+        """A close look: evidence, or None."""
+        ...
+
+
+class VerifiesPhotos(Protocol[P]):
+    """`vision.verification.PhotoVerifier`, or anything that answers like it."""
+
+    def describe(self, pixels: Pixels) -> P:
+        """A picture as verification needs it."""
+        ...
+
+    def verify(self, query: P, reference: P) -> Evidence | None:
+        """Evidence that `query` shows the photograph `reference`, or None."""
+        ...
+
+
+class VerifiesLogos(Protocol[S, T]):
+    """`vision.verification.LogoVerifier`, or anything that answers like it."""
+
+    def describe(self, pixels: Pixels) -> S:
+        """A scene to look for marks in."""
+        ...
+
+    def enrol(self, pixels: Pixels) -> T:
+        """A mark to look for."""
+        ...
+
+    def glimpse(self, scene: S, window: Box | None, template: T) -> Glimpse | None:
+        """A cheap look for the mark in or near `window`; None when nothing there resembles it."""
+        ...
