@@ -37,6 +37,7 @@ from vision.verification.sketches import (
 MARK_SIDE = 96
 WINDOW_SIDE = 112
 SCENE_SIDE = 320
+WINDOW_PADDING = 0.5
 MARGIN = 0.06
 KEPT_PLACES = 3
 
@@ -176,13 +177,19 @@ def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
 
 
 def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
-    """The padded window at working size, and which part of the picture it is."""
+    """The padded window at working size, and which part of the picture it is.
+
+    Cut as a square: proposals often cover only the length or the height of a mark.
+    """
     if window is None:
         return shrunk(picture, SCENE_SIDE), WHOLE
     height, width = picture.shape[:2]
-    left, top, right, bottom = window.padded(0.5).pixels(width, height)
-    side = WINDOW_SIDE * max(right - left, bottom - top) / max(1.0, window.width * width, window.height * height)
-    crop = sized(picture[top:bottom, left:right], side)
+    longer = max(1.0, window.width * width, window.height * height)
+    reach = longer / 2 + WINDOW_PADDING * longer
+    across, down = (window.x0 + window.x1) / 2, (window.y0 + window.y1) / 2
+    square = Box(across - reach / width, down - reach / height, across + reach / width, down + reach / height)
+    left, top, right, bottom = square.clipped().pixels(width, height)
+    crop = sized(picture[top:bottom, left:right], WINDOW_SIDE * max(right - left, bottom - top) / longer)
     return crop, Box(left / width, top / height, right / width, bottom / height)
 
 

@@ -19,7 +19,7 @@ from vision.verification.alignment import Matrix
 from vision.verification.outlines import Field, near, outline, product
 from vision.verification.placing import sized
 
-SIDES: Final = (20, 24, 29, 35, 42, 50, 60)
+SIDES: Final = (20, 25, 31, 39, 49, 61, 76)
 TURNS: Final = (0.0, -10.0, 10.0)
 COARSE: Final = 88
 COARSE_SCENE: Final = 200
