@@ -12,7 +12,7 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -81,11 +81,15 @@ class KindModel:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """One model per kind. `version` hashes the content; `space_id` is the space it was fitted with, or `any`."""
+    """One model per kind. `version` hashes the content; `space_id` is the space it was fitted with, or `any`.
+
+    Pixels alone can be weighed in any space; floors of similarity hold in `floor_space` only (empty: no floors).
+    """
 
     kinds: Mapping[Kind, KindModel]
     space_id: str
     calibrated: bool
+    floor_space: str = ""
     version: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +108,7 @@ class Calibration:
                 kinds={kind: _model(content["kinds"][kind]) for kind in KINDS},
                 space_id=str(content["space_id"]),
                 calibrated=True,
+                floor_space=str(content.get("floor_space", "")),
             )
         except CalibrationError as error:
             raise CalibrationError(f"{path}: {error}") from error
@@ -123,6 +128,13 @@ class Calibration:
         """Whether it was fitted with this space, or with any."""
         return self.space_id in (ANY_SPACE, space_id)
 
+    def within(self, space_id: str) -> Calibration:
+        """The same calibration for use in a space: without floors unless they were measured in it."""
+        if self.floor_space == space_id:
+            return self
+        kinds = {kind: replace(model, floor=-1.0) for kind, model in self.kinds.items()}
+        return replace(self, kinds=kinds, floor_space="")
+
     def judge(self, kind: Kind, features: Mapping[str, float]) -> Judgement:
         """Score and confidence of one match of `kind`."""
         model = self.kinds[kind]
@@ -138,6 +150,7 @@ class Calibration:
         return {
             "format": 1,
             "space_id": self.space_id,
+            "floor_space": self.floor_space,
             "kinds": {
                 kind: {
                     "weights": dict(model.weights),

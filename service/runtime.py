@@ -207,6 +207,6 @@ def load_calibration(model: str, space: Space) -> Calibration:
         return Calibration.uncalibrated()
     calibration = Calibration.load(path)
     if calibration.fits(space.id):
-        return calibration
+        return calibration.within(space.id)
     _LOG.warning("the calibration of %s was fitted with space %s, not %s", model, calibration.space_id, space.id)
     return Calibration.uncalibrated()

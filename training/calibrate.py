@@ -6,8 +6,8 @@ directory, which `indexes.scoring` reads. It never touches the test folders.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,8 +17,9 @@ from indexes.scoring import ANY_SPACE, Calibration, KindModel
 from training.datasets import data_root, training_photos
 from training.evidence import Plan, logo_evidence, photo_evidence
 from training.fitting import Labelled, fit_kind
+from training.floors import FLOORS_NOTE, with_floors
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
-from vision.embedding import Embedder, Kind
+from vision.embedding import KINDS, Embedder, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
     "photo": ("agreeing", "agreement", "close", "central", "whole", "layout", "coverage", "inliers"),
@@ -32,22 +33,43 @@ PRIOR: Final[dict[Kind, float]] = {"photo": 0.5, "logo": 1 / 3}
 print on it, so its candidates are wrong more often."""
 
 
-def calibrate(
+def calibrate(  # noqa: PLR0917 - each is a named option of the command
     model: Annotated[str, typer.Option(help="Model to calibrate: a name or a local-dir:.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="File to write; by default into the model's directory.")] = None,
-    photos: Annotated[int, typer.Option(help="Reference photos to fit on.", min=28)] = 600,
-    logos: Annotated[int, typer.Option(help="Marks to fit on.", min=20)] = 250,
+    photos: Annotated[int, typer.Option(help="Reference photos to fit on.", min=28)] = 320,
+    logos: Annotated[int, typer.Option(help="Marks to fit on.", min=20)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
+    evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,
 ) -> None:
-    """Fit score and confidence on edited copies, printed marks and their look-alikes."""
+    """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
     embedder = load_embedder(model)
     paths = training_photos(data_root())
     target = out or _beside(model)
     plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
-    rows = {kind: _gathered(kind, embedder, paths, plan) for kind, plan in plans.items()}
+    if evidence is not None and evidence.exists():
+        rows = read_rows(evidence)
+    else:
+        rows = {kind: _gathered(kind, embedder, paths, plan) for kind, plan in plans.items()}
+    if evidence is not None:
+        write_rows(evidence, rows)
     kinds: dict[Kind, KindModel] = {kind: fit_kind(rows[kind], FEATURES[kind], prior=PRIOR[kind]) for kind in plans}
-    calibration = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
-    calibration.save(target, {kind: _summary(rows[kind], plans[kind]) for kind in plans})
+    fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
+    calibration = with_floors(fitted, embedder, paths, seed)
+    notes: dict[str, Any] = {kind: summary(rows[kind], kinds[kind]) | {"seed": seed} for kind in plans}
+    calibration.save(target, {**notes, "floors": FLOORS_NOTE})
+    typer.echo(f"wrote {target} ({calibration.version})")
+
+
+def floors(
+    model: Annotated[str, typer.Option(help="Model whose calibration gets new floors.")] = DEFAULT_MODEL,
+    out: Annotated[Path | None, typer.Option(help="Calibration file; by default in the model's directory.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
+) -> None:
+    """Fit the similarity floors of a calibration again, after the model's weights changed; the rest stays."""
+    target = out or _beside(model)
+    notes = json.loads(target.read_text(encoding="utf-8")).get("notes", {})
+    calibration = with_floors(Calibration.load(target), load_embedder(model), training_photos(data_root()), seed)
+    calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
 
 
@@ -68,14 +90,35 @@ def _gathered(kind: Kind, embedder: Embedder, paths: list[Path], plan: Plan) -> 
     return rows
 
 
-def _summary(rows: Iterable[Labelled], plan: Plan) -> dict[str, Any]:
-    """What was fitted on, for the model card: counts and a digest of the features."""
-    listed = list(rows)
-    digest = hashlib.sha256(repr([(sorted(row.features.items()), row.right) for row in listed]).encode())
+def read_rows(path: Path) -> dict[Kind, list[Labelled]]:
+    """Evidence that `write_rows` kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return {kind: [Labelled(*row) for row in kept[kind]] for kind in KINDS}
+
+
+def write_rows(path: Path, rows: Mapping[Kind, Sequence[Labelled]]) -> None:
+    """Keep evidence for another fit: gathering takes minutes, fitting a second."""
+    kept = {kind: [(dict(row.features), bool(row.right), row.query) for row in rows[kind]] for kind in rows}
+    path.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def summary(rows: Sequence[Labelled], model: KindModel) -> dict[str, Any]:
+    """What was fitted on, and how the fit does on it: for people, and so that a later fit can be compared.
+
+    `clean_pictures` are those in which nothing is to be found; the worst of them, and how many would be flagged.
+    """
+    best: dict[tuple[str, bool], float] = {}
+    for row in rows:
+        place = row.query, row.right
+        best[place] = max(best.get(place, 0.0), model.confidence(model.score(row.features)))
+    wrong = [confidence for (_, right), confidence in best.items() if not right]
+    right = [confidence for (_, right), confidence in best.items() if right]
     return {
-        "references": plan.references,
-        "seed": plan.seed,
-        "right": sum(row.right for row in listed),
-        "wrong": sum(not row.right for row in listed),
-        "evidence": digest.hexdigest()[:16],
+        "right_pairs": sum(row.right for row in rows),
+        "wrong_pairs": sum(not row.right for row in rows),
+        "pictures_with_a_wrong_pair": len(wrong),
+        "wrongly_flagged": sum(confidence >= 0.5 for confidence in wrong),
+        "wrong_above_0.1": sum(confidence > 0.1 for confidence in wrong),
+        "strongest_wrong": round(max(wrong, default=0.0), 3),
+        "right_flagged": round(sum(confidence >= 0.5 for confidence in right) / max(1, len(right)), 3),
     }

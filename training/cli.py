@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training.calibrate import calibrate
+from training.calibrate import calibrate, floors
 from training.evaluate import evaluate
 from vision.embedders import DEFAULT_MODEL
 
@@ -47,6 +47,7 @@ def measure(
 
 
 app.command("calibrate")(calibrate)
+app.command("floors")(floors)
 app.command("evaluate")(evaluate)
 
 

@@ -64,7 +64,7 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
     """Measure a model with its calibration on the development data's test folders."""
     embedder = load_embedder(model)
     path = calibration or calibration_path(model)
-    judge = Calibration.load(path) if path else Calibration.uncalibrated()
+    judge = Calibration.load(path).within(embedder.space.id) if path else Calibration.uncalibrated()
     kinds: tuple[Kind, ...] = ("photo", "logo") if kind == "both" else ("logo",) if kind == "logo" else ("photo",)
     report: dict[str, Any] = {"model": model, "space": embedder.space.id, "calibration": judge.version}
     details: dict[str, Any] = {}

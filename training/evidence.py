@@ -34,7 +34,7 @@ class Plan:
     """How much to gather: references, candidates checked for each picture, and the seed."""
 
     references: int
-    candidates: int = 6
+    candidates: int = 4
     seed: int = 11
 
 

@@ -88,3 +88,15 @@ def test_space_must_fit() -> None:
     assert bound.fits("space_1")
     assert not bound.fits("space_2")
     assert calibration().fits("space_2")
+
+
+def test_floors_hold_in_their_own_space_only(tmp_path: Path) -> None:
+    model = KindModel({"agreement": 4.0}, -2.0, ((0.0, 0.0), (1.0, 1.0)), floor=0.4)
+    made = Calibration(kinds={"photo": model, "logo": model}, space_id="any", calibrated=True, floor_space="space_1")
+    made.save(tmp_path / "calibration.json")
+    read = Calibration.load(tmp_path / "calibration.json")
+    assert read.within("space_1").floor("photo") == 0.4
+    elsewhere = read.within("space_2")
+    assert elsewhere.floor("photo") == -1.0
+    assert elsewhere.calibrated
+    assert elsewhere.judge("logo", {"agreement": 0.5}) == read.judge("logo", {"agreement": 0.5})

@@ -1,0 +1,29 @@
+"""Gathered evidence survives its file, and the notes of a fit count pictures, not candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from indexes.scoring import KindModel
+from training.calibrate import read_rows, summary, write_rows
+from training.fitting import Labelled
+
+ROWS = [
+    Labelled({"shape": 0.9}, True, "mark/0"),
+    Labelled({"shape": 0.2}, False, "mark/0"),
+    Labelled({"shape": 0.6}, False, "none/1"),
+    Labelled({"shape": 0.1}, False, "none/1"),
+]
+
+
+def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_rows(tmp_path / "evidence.json", {"photo": ROWS[:2], "logo": ROWS})
+    assert read_rows(tmp_path / "evidence.json") == {"photo": ROWS[:2], "logo": ROWS}
+
+
+def test_notes_count_each_picture_by_its_strongest_candidate() -> None:
+    model = KindModel({"shape": 100.0}, -50.0, ((0.0, 0.0), (1.0, 1.0)))
+    noted = summary(ROWS, model)
+    assert (noted["right_pairs"], noted["wrong_pairs"], noted["pictures_with_a_wrong_pair"]) == (1, 3, 2)
+    assert (noted["wrongly_flagged"], noted["wrong_above_0.1"], noted["right_flagged"]) == (1, 1, 1.0)
+    assert noted["strongest_wrong"] > 0.99

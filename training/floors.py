@@ -1,0 +1,75 @@
+"""Similarity floors: how unlike a candidate may be before verification can be spared.
+
+Place in the flow: `training.calibrate` stores them beside the weights; `indexes.search` leaves out what lies below.
+Only vectors are compared, so fitting takes a minute. Floors mean nothing in another space, so they carry its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from indexes.scoring import Calibration
+from training.datasets import read
+from training.marks import picture_of, read_marks
+from training.printing import printed
+from training.thefts import FAMILIES, edited
+from vision.boxes import Box
+from vision.embedding import Embedder, Kind, Pixels, QueryEmbedding
+
+LOST: Final = 0.01
+PHOTOS: Final = 210
+MARKS: Final = 150
+COVERS: Final = 0.25
+FLOORS_NOTE: Final = (
+    f"similarity below which {LOST:.0%} of {PHOTOS} edited copies lie to their own photo, and of the windows on "
+    f"{MARKS} printed marks to their own mark"
+)
+
+
+def with_floors(calibration: Calibration, embedder: Embedder, paths: Sequence[Path], seed: int) -> Calibration:
+    """The calibration with floors fitted in the embedder's space, and bound to it."""
+    rng = np.random.default_rng(seed)
+    sources: dict[Kind, Iterator[float]] = {
+        "photo": photo_similarities(embedder, paths, rng),
+        "logo": logo_similarities(embedder, paths, rng, seed),
+    }
+    floors = {kind: round(float(np.quantile(list(source), LOST)), 3) for kind, source in sources.items()}
+    kinds = {kind: replace(model, floor=floors[kind]) for kind, model in calibration.kinds.items()}
+    return replace(calibration, kinds=kinds, floor_space=embedder.space.id)
+
+
+def photo_similarities(embedder: Embedder, paths: Sequence[Path], rng: np.random.Generator) -> Iterator[float]:
+    """Best inner product of edited copies, the families in turn, with the photo they were made of."""
+    families = list(FAMILIES)
+    for number in range(PHOTOS):
+        photo, other = (read(paths[int(rng.integers(len(paths)))]) for _ in range(2))
+        copy = edited(photo, families[number % len(families)], rng, other)
+        own = embedder.embed_photos([embedder.prepare(photo)])[0]
+        yield float((_embedded(embedder, copy).photo.vectors @ own.vectors.T).max())
+
+
+def logo_similarities(
+    embedder: Embedder, paths: Sequence[Path], rng: np.random.Generator, seed: int
+) -> Iterator[float]:
+    """Best inner product of the embedder's own windows on a printed mark with that mark.
+
+    A mark that no window covers is not counted: no floor would find it.
+    """
+    for mark in read_marks(MARKS, seed=seed):
+        scene, (left, top, right, bottom) = printed(read(paths[int(rng.integers(len(paths)))]), mark, rng)
+        height, width = scene.shape[:2]
+        place = Box(left / width, top / height, right / width, bottom / height)
+        windows = _embedded(embedder, scene).logo
+        on_it = [number for number, box in enumerate(windows.boxes) if box.iou(place) > COVERS]
+        if on_it:
+            drawn = picture_of(mark, ink=(0, 0, 0), ground=(255, 255, 255), margin=0.1)
+            yield float((windows.vectors[on_it] @ embedder.embed_logos([drawn])[0].vectors.T).max())
+
+
+def _embedded(embedder: Embedder, pixels: Pixels) -> QueryEmbedding:
+    return embedder.embed_queries([embedder.prepare(pixels)])[0]
