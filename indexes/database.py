@@ -94,13 +94,16 @@ class Database:
             if "connect_timeout" not in self.url.query:
                 options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
         self.engine = sa.create_engine(self.url, **options)
+        self._reading = self.engine
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
+        else:
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection in a read transaction; what is written on it is rolled back."""
-        with _told_apart(), self.engine.connect() as connection:
+        """A connection in a read transaction: its queries see one moment, and what is written on it is rolled back."""
+        with _told_apart(), self._reading.connect() as connection:
             yield connection
 
     @contextlib.contextmanager

@@ -139,12 +139,18 @@ class JobRows:
         return Page(jobs[:limit], encode_cursor(jobs[limit - 1].pk) if len(jobs) > limit else None)
 
     def claim(self, kinds: Collection[str], token: str, lease: timedelta) -> Job | None:
-        """Take the oldest job that nobody works on."""
+        """Take the oldest job that nobody works on; of a brand whose other job runs, only when there is no other."""
+        others = _JOBS.alias()
+        is_served = (
+            sa.exists()
+            .where(others.c.brand_id == _JOBS.c.brand_id, others.c.state == "running", others.c.lease_until > utc_now())
+            .correlate(_JOBS)
+        )
         free = sa.or_(_JOBS.c.lease_until.is_(None), _JOBS.c.lease_until < utc_now())
         oldest = (
             sa.select(_JOBS.c.pk, _JOBS.c.id)
             .where(_JOBS.c.state.in_(_UNFINISHED), _JOBS.c.kind.in_(kinds), free)
-            .order_by(_JOBS.c.pk)
+            .order_by(is_served, _JOBS.c.pk)
             .limit(1)
         )
         with self._database.read() as connection:

@@ -6,7 +6,10 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from service.api.sent import is_storable
 from service.errors import BodyTooLarge
+
+_LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,12 @@ class Line:
         return self.raw
 
     def listing_id(self) -> str | None:
-        """The `listing_id` of a line that is valid JSON but no valid listing, where it has one."""
+        """The `listing_id` of a line that is valid JSON but no valid listing, where it has one that can be answered."""
         try:
             found = json.loads(self.raw).get("listing_id")
         except (ValueError, AttributeError, RecursionError):
             return None
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, str) and len(found) <= _LONGEST_ID and is_storable(found) else None
 
 
 async def read_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[Line]:

@@ -89,3 +89,19 @@ def test_an_ingest_key_sends_to_its_marketplace_only(client):
     assert first["marketplace"] == "shop"
     assert second["problem"]["status"] == 403
     assert client.post(URL, content=body, headers=as_role(client, "reviewer")).status_code == 403
+
+
+def test_a_line_that_cannot_be_echoed_does_not_end_the_batch(client, brand):
+    good = json.dumps({"listing_id": "good", "images": [{"data": base64.b64encode(jpeg("coffee")).decode()}]})
+    lines = [
+        '{"listing_id": "\\ud800"}',
+        '{"listing_id": "' + "x" * 5000 + '"}',
+        '{"listing_id": "a\\u0000b"}',
+        "[" * 50_000,
+        good,
+    ]
+    answer = client.post("/v1/listings/batch", content="\n".join(lines).encode())
+    *bad, last = (json.loads(line) for line in answer.text.splitlines())
+    assert [line["listing_id"] for line in bad] == [None] * 4
+    assert {line["problem"]["status"] for line in bad} <= {400, 422}
+    assert last["decision"] == "clear"

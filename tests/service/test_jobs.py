@@ -6,11 +6,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from indexes.errors import DatabaseAway, NotFound, StorageFailed
 from service.errors import Invalid
+from service.job_rows import JobRows
 from service.jobs import Jobs
 
 
@@ -248,3 +250,15 @@ def test_jobs_over_http_are_seen_by_their_starter_and_operators(client, runtime)
     assert [item["id"] for item in client.get("/v1/jobs", headers=mine).json()["items"]] == [job.id]
     assert client.post(f"/v1/jobs/{job.id}/cancel", headers=mine).json()["state"] == "cancelled"
     assert client.get("/v1/jobs").status_code == 200
+
+
+def test_a_brand_with_many_jobs_leaves_a_worker_to_the_others(database):
+    """Two workers: the second takes another brand's job before a second one of the first brand."""
+    rows = JobRows(database)
+    flood = [rows.add("count", {}, key_id="key_1", brand_id="brd_flood").id for _ in range(3)]
+    other = rows.add("count", {}, key_id="key_2", brand_id="brd_other").id
+    operators = rows.add("count", {}, key_id="key_3", brand_id=None).id
+    lease = timedelta(seconds=60)
+    taken = [rows.claim(("count",), f"run_{number}", lease).id for number in range(5)]
+    assert taken == [flood[0], other, operators, flood[1], flood[2]]
+    assert rows.claim(("count",), "run_5", lease) is None
