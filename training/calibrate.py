@@ -55,7 +55,7 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     kinds: dict[Kind, KindModel] = {kind: fit_kind(rows[kind], FEATURES[kind], prior=PRIOR[kind]) for kind in plans}
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     calibration = with_floors(fitted, embedder, paths, seed)
-    notes: dict[str, Any] = {kind: summary(rows[kind], kinds[kind]) | {"seed": seed} for kind in plans}
+    notes: dict[str, Any] = {kind: summary(rows[kind], kinds[kind]) for kind in plans}
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
 

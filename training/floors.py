@@ -22,8 +22,8 @@ from vision.boxes import Box
 from vision.embedding import Embedder, Kind, Pixels, QueryEmbedding
 
 LOST: Final = 0.01
-PHOTOS: Final = 210
-MARKS: Final = 150
+PHOTOS: Final = 112
+MARKS: Final = 80
 COVERS: Final = 0.25
 FLOORS_NOTE: Final = (
     f"similarity below which {LOST:.0%} of {PHOTOS} edited copies lie to their own photo, and of the windows on "

@@ -22,7 +22,7 @@ from service.pipeline.work import Checked, EmbeddedReference, Question, Task, Ti
 from service.settings import Settings
 from vision.embedding import KINDS, Embedder, Kind, Pixels, QueryEmbedding, Regions
 from vision.images import DecodeLimits, decode
-from vision.parallelism import limit_opencv
+from vision.parallelism import limit_threads
 
 if TYPE_CHECKING:  # the index engine is not loaded for a type
     from indexes.search import SearchResult
@@ -55,7 +55,7 @@ class Pipeline:
         self._tickets: set[Ticket] = set()
         self._decoding = 0
         self._canary = canary_picture()
-        limit_opencv(1)  # the stages below run side by side already
+        limit_threads(1)  # the stages below run side by side already
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._search_pool = ThreadPoolExecutor(settings.verify_threads, thread_name_prefix="search")
         metrics.before_render(lambda: metrics.queue_depth.set(self._door.inside))
