@@ -30,6 +30,7 @@ from service.metrics import Metrics
 from service.migrations import upgrade
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
+from service.previews import Previews
 from service.retention import Retention, pictures_in_use
 from service.sessions import Sessions
 from service.settings import Settings
@@ -37,6 +38,7 @@ from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
 from vision.embedders import calibration_path, load_embedder
 from vision.embedding import Embedder, Space
+from vision.images import DecodeLimits
 from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
@@ -52,6 +54,7 @@ class Runtime:
     brands: Brands
     catalog: Catalog
     pictures: PictureKeeper
+    previews: Previews
     keys: Keys
     marketplaces: Marketplaces
     sessions: Sessions
@@ -121,6 +124,9 @@ class Runtime:
         self.brands = Brands(self.database)
         self.catalog = Catalog(self.database)
         self.pictures = PictureKeeper(self.blobs, pictures_in_use(self.database))
+        limits = DecodeLimits(max_bytes=self.settings.image_max_bytes, max_pixels=self.settings.image_max_pixels)
+        self.previews = Previews(self.blobs, limits=limits)
+        stack.callback(self.previews.close)
         self.keys = Keys(self.database, operator_key=self.settings.operator_key)
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)

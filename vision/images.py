@@ -112,11 +112,6 @@ def encode_png(pixels: Pixels) -> bytes:
     return _encode(pixels, "PNG")
 
 
-def thumbnail_jpeg(data: bytes, side: int) -> bytes:
-    """A JPEG of the encoded picture `data` with its longest side at most `side`; raises as `decode` does."""
-    return encode_jpeg(fit(decode(data, side=side).pixels, side), quality=85)
-
-
 def _encode(pixels: Pixels, name: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, name, **options)

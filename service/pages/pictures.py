@@ -18,11 +18,8 @@ from service.api.sent import Sent
 from service.api.waiting import result_of
 from service.errors import Missing
 from service.keys import Principal
-from vision.images import DecodeLimits, decode, encode_jpeg, thumbnail_jpeg
 
 router = APIRouter(include_in_schema=False)
-_THUMBNAIL_SIDE = 480
-_QUALITY = 95  # high enough that the picture shown is judged as the original would be
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
@@ -39,18 +36,12 @@ async def fetch_picture(
     principal: Annotated[Principal, Depends(require("ingest", "brand", "reviewer"))],  # noqa: ARG001  # who may ask
 ) -> Response:
     """The picture at `url` as a JPEG; `FetchFailed` or an image error as a problem document."""
-    settings = runtime.settings
-    limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
     data = await result_of(runtime.listings.fetch(body.url))
-
-    def shown() -> Response:
-        return _jpeg(encode_jpeg(decode(data, limits=limits).pixels, quality=_QUALITY), "no-store")
-
-    return await run_in_threadpool(shown)
+    return _jpeg(await result_of(runtime.previews.plain(data)), "no-store")
 
 
 @router.get("/catalog/thumbnails/{brand_id}/{reference_id}")
-def show_thumbnail(
+async def show_thumbnail(
     brand_id: str,
     reference_id: str,
     runtime: RuntimeOf,
@@ -59,11 +50,10 @@ def show_thumbnail(
     """A small JPEG of a reference. Its address names the picture's hash, so the browser may keep it."""
     if not principal.may_see_brand(brand_id):
         raise Missing
-    reference: Reference = runtime.catalog.get(reference_id)
+    reference: Reference = await run_in_threadpool(runtime.catalog.get, reference_id)
     if reference.brand_id != brand_id:
         raise Missing
-    thumbnail = thumbnail_jpeg(runtime.blobs.get(reference.sha256), _THUMBNAIL_SIDE)
-    return _jpeg(thumbnail, "private, max-age=3600")
+    return _jpeg(await result_of(runtime.previews.thumbnail(reference.sha256)), "private, max-age=3600")
 
 
 def _jpeg(data: bytes, cache: str) -> Response:

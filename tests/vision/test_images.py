@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from skimage import data as photographs
 
 from vision import errors
-from vision.images import DecodeLimits, decode, encode_jpeg, encode_png, fit, resize, thumbnail_jpeg
+from vision.images import DecodeLimits, decode, encode_jpeg, encode_png, fit, resize
 
 QUADRANTS = np.zeros((40, 60, 3), np.uint8)
 QUADRANTS[:20, :30] = (255, 0, 0)
@@ -207,10 +207,3 @@ def test_resize_averages_and_fit_keeps_the_shape():
     assert resize(stripes, 100, 20).shape == (20, 100, 3)
     assert fit(QUADRANTS, 30).shape == (20, 30, 3)
     assert fit(QUADRANTS, 99) is QUADRANTS
-
-
-def test_thumbnail_is_a_small_jpeg():
-    picture = decode(thumbnail_jpeg(PNG, 120))
-    assert picture.format == "JPEG"
-    assert picture.width == 120
-    assert abs(picture.height - 80) <= 1
