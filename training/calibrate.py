@@ -16,7 +16,7 @@ import typer
 from indexes.scoring import ANY_SPACE, Calibration, KindModel
 from training.datasets import data_root, training_photos
 from training.evidence import Plan, logo_evidence, photo_evidence
-from training.fitting import Labelled, fit_kind
+from training.fitting import Labelled, fit_kind, without_twins
 from training.floors import FLOORS_NOTE, with_floors
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Embedder, Kind
@@ -28,9 +28,9 @@ FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
 """Pixels alone decide: without `similarity` one calibration serves every space, and outlives a retrained embedder."""
 
 
-PRIOR: Final[dict[Kind, float]] = {"photo": 0.5, "logo": 1 / 3}
-"""Share of right answers among pictures with a candidate that aligns. A mark meets eight others in every picture with
-print on it, so its candidates are wrong more often."""
+PRIOR: Final[dict[Kind, float]] = {"photo": 0.2, "logo": 0.05}
+"""Share of right answers among pictures with a candidate that aligns. Most listings are clean, and a mark meets eight
+others in every picture with print on it, so its candidates are wrong more often."""
 
 
 def calibrate(  # noqa: PLR0917 - each is a named option of the command
@@ -52,10 +52,14 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
         rows = {kind: _gathered(kind, embedder, paths, plan) for kind, plan in plans.items()}
     if evidence is not None:
         write_rows(evidence, rows)
+    gathered = {kind: len(rows[kind]) for kind in plans}
+    rows["photo"] = without_twins(rows["photo"])
     kinds: dict[Kind, KindModel] = {kind: fit_kind(rows[kind], FEATURES[kind], prior=PRIOR[kind]) for kind in plans}
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     calibration = with_floors(fitted, embedder, paths, seed)
-    notes: dict[str, Any] = {kind: summary(rows[kind], kinds[kind]) for kind in plans}
+    notes: dict[str, Any] = {
+        kind: summary(rows[kind], kinds[kind]) | {"left_out": gathered[kind] - len(rows[kind])} for kind in plans
+    }
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
 

@@ -29,6 +29,32 @@ class Labelled:
     query: str
 
 
+SECOND_PHOTO = ("copy/paste/", "copy/collage/")
+
+
+def without_twins(rows: Sequence[Labelled]) -> list[Labelled]:
+    """The rows without wrong pairs that may well be right.
+
+    Photo sets hold some pictures twice: where all blocks agree closely it is the same photograph under another name,
+    and so are the edits of such a photo. Pastes and collages hold a second photo, which may be such a twin.
+    """
+    same = {row.query.rpartition("/")[2] for row in rows if row.query.startswith("other/plain/") and _twin(row)}
+    return [
+        row
+        for row in rows
+        if row.right
+        or not (
+            _twin(row)
+            or row.query.startswith(SECOND_PHOTO)
+            or (row.query.startswith("other/") and row.query.rpartition("/")[2] in same)
+        )
+    ]
+
+
+def _twin(row: Labelled) -> bool:
+    return not row.right and min(row.features.get(name, 0.0) for name in ("agreeing", "close", "whole", "layout")) > 0.9
+
+
 def fit_kind(rows: Sequence[Labelled], names: Sequence[str], *, ridge: float = 0.3, prior: float = 0.5) -> KindModel:
     """A model over the features `names`, curve included; right answers make up `prior` of the pictures.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexes.scoring import KindModel
-from training.fitting import Labelled, fit_curve, fit_kind
+from training.fitting import Labelled, fit_curve, fit_kind, without_twins
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,11 @@ def test_few_pictures_leave_doubt() -> None:
     assert curve[0] == (0.0, 0.0)
     assert curve[-1][1] == pytest.approx(2.5 / 3, abs=1e-4)
     assert all(low[1] <= high[1] for low, high in itertools.pairwise(curve))
+
+
+def test_a_photo_that_is_in_the_data_twice_is_no_negative() -> None:
+    sure, unsure = dict.fromkeys(("agreeing", "close", "whole", "layout"), 1.0), {"agreeing": 0.6}
+    twin, edit = Labelled(sure, False, "other/plain/a.jpg"), Labelled(unsure, False, "other/text/a.jpg")
+    pasted, other = Labelled(unsure, False, "copy/paste/b.jpg"), Labelled(unsure, False, "other/plain/c.jpg")
+    copy = Labelled(sure, True, "copy/collage/a.jpg")
+    assert without_twins([twin, edit, pasted, other, copy]) == [other, copy]
