@@ -12,10 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
 from indexes.blobs import BlobStore
+from indexes.errors import BlobMissing
+
+_AT_ONCE = 16
+"""Pictures held in memory while they are removed, and names in one query."""
 
 
 class PictureKeeper:
-    """Puts and removes pictures that several rows may share. Thread-safe within one process.
+    """Puts and removes pictures that several rows may share. Safe among threads, and among processes on one store.
 
     `in_use` tells which of the given SHA-256 some row names.
     """
@@ -37,6 +41,9 @@ class PictureKeeper:
             for data in pictures.values():
                 self._blobs.put(data)
             yield
+            for sha256, data in pictures.items():
+                if not self._blobs.exists(sha256):  # another process removed it before the row was there
+                    self._blobs.put(data)
         except BaseException:
             self._unpin(pictures)
             with contextlib.suppress(Exception):  # the first error is the one to tell
@@ -46,14 +53,26 @@ class PictureKeeper:
 
     def release(self, sha256s: Collection[str]) -> int:
         """Remove those pictures that no row names and nobody is about to name; returns how many went."""
-        if not sha256s:
-            return 0
+        left = sorted(sha256s)
+        return sum(self._release(left[start : start + _AT_ONCE]) for start in range(0, len(left), _AT_ONCE))
+
+    def _release(self, sha256s: Collection[str]) -> int:
         with self._lock:
             unpinned = {sha256 for sha256 in sha256s if not self._pins[sha256]}
-            gone = unpinned - self._in_use(unpinned)
-            for sha256 in gone:
+            gone = self._remove(unpinned - self._in_use(unpinned))
+            # Another process, whose pins are not ours, may have named one since: that one is put back.
+            named = self._in_use(gone.keys()) if gone else frozenset()
+            for sha256 in named:
+                self._blobs.put(gone[sha256])
+        return len(gone) - len(named)
+
+    def _remove(self, sha256s: Collection[str]) -> dict[str, bytes]:
+        removed = {}
+        for sha256 in sha256s:
+            with contextlib.suppress(BlobMissing):
+                removed[sha256] = self._blobs.get(sha256)
                 self._blobs.delete(sha256)
-        return len(gone)
+        return removed
 
     def _unpin(self, sha256s: Collection[str]) -> None:
         with self._lock:

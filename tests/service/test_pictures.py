@@ -8,6 +8,7 @@ import pytest
 
 from indexes.blobs import BlobStore
 from service.pictures import PictureKeeper
+from service.retention import pictures_in_use
 
 DATA = b"the bytes of a picture"
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -69,4 +70,32 @@ def test_a_write_that_fails_leaves_no_picture_behind(keeper, blobs):
 
     with pytest.raises(ValueError, match="refused"):
         refused()
+    assert not blobs.exists(SHA)
+
+
+def test_an_erasure_by_another_process_takes_nothing_that_is_being_named(keeper, blobs, rows):
+    other = PictureKeeper(blobs, rows.in_use)
+    with keeper.keep({SHA: DATA}):
+        assert other.release([SHA]) == 1
+        rows.named.add(SHA)
+    assert blobs.get(SHA) == DATA
+
+
+def test_what_was_named_while_it_was_removed_is_put_back(blobs, rows):
+    class NamedJustNow(Rows):
+        def in_use(self, sha256s):
+            found = super().in_use(sha256s)
+            self.named.add(SHA)
+            return found
+
+    blobs.put(DATA)
+    assert PictureKeeper(blobs, NamedJustNow().in_use).release([SHA]) == 0
+    assert blobs.get(SHA) == DATA
+
+
+def test_a_whole_catalogue_of_pictures_goes_at_once(blobs, database):
+    """More names than a statement takes parameters."""
+    names = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(40_000)]
+    blobs.put(DATA)
+    assert PictureKeeper(blobs, pictures_in_use(database)).release([*names, SHA]) == 1
     assert not blobs.exists(SHA)
