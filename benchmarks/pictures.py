@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import skimage.data
@@ -17,7 +18,13 @@ from vision.boxes import Box
 from vision.embedding import Pixels
 from vision.images import decode, encode_jpeg, resize
 
-_PACKAGED = ("astronaut", "chelsea", "coffee", "rocket", "retina", "immunohistochemistry", "hubble_deep_field")
+Part: TypeAlias = Literal["references", "listings"]
+_PACKAGED: dict[Part, tuple[str, ...]] = {
+    "references": ("astronaut", "rocket", "retina", "immunohistochemistry"),
+    "listings": ("coffee", "chelsea", "hubble_deep_field"),
+}
+COPY_EVERY = 50
+"""One listing in so many is an edited copy of a reference."""
 
 
 def data_folder() -> Path | None:
@@ -27,26 +34,40 @@ def data_folder() -> Path | None:
 
 
 def source_name() -> str:
-    """Where `photographs` come from, for the report."""
-    return "clothing/test, enlarged" if data_folder() else "scikit-image's photographs, enlarged"
+    """Where the pictures come from, for the report."""
+    return "clothing photographs, enlarged" if data_folder() else "scikit-image's photographs, enlarged"
 
 
-def photographs(limit: int = 400) -> list[Pixels]:
-    """Up to `limit` real photographs, uint8 `[h, w, 3]`."""
+def photographs(part: Part, limit: int = 400) -> list[Pixels]:
+    """Up to `limit` real photographs, uint8 `[h, w, 3]`; the two parts share none."""
     folder = data_folder()
     if folder is None:
-        return [np.ascontiguousarray(getattr(skimage.data, name)()[..., :3]) for name in _PACKAGED]
-    files = sorted((folder / "clothing" / "test").rglob("*.jpg"))[:limit]
-    return [decode(file.read_bytes()).pixels for file in files]
+        return [np.ascontiguousarray(getattr(skimage.data, name)()[..., :3]) for name in _PACKAGED[part]]
+    files = sorted((folder / "clothing" / ("train" if part == "references" else "test")).rglob("*.jpg"))
+    return [decode(file.read_bytes()).pixels for file in files[:: max(1, len(files) // limit)][:limit]]
 
 
-def jpegs(count: int, side: int, seed: int) -> Iterator[bytes]:
+def jpegs(part: Part, count: int, side: int, seed: int) -> Iterator[bytes]:
     """`count` JPEGs of `side` by `side` pixels, random crops of the photographs; the same for the same seed."""
-    sources = photographs()
+    sources = photographs(part)
     random = np.random.default_rng(seed)
     for _ in range(count):
         source = sources[random.integers(len(sources))]
         span = random.uniform(0.5, 1.0)
         x0, y0 = random.uniform(0, 1 - span, size=2)
-        left, top, right, bottom = Box(x0, y0, x0 + span, y0 + span).pixels(source.shape[1], source.shape[0])
-        yield encode_jpeg(resize(np.ascontiguousarray(source[top:bottom, left:right]), side, side), quality=88)
+        yield encode_jpeg(_cut(source, Box(x0, y0, x0 + span, y0 + span), side), quality=88)
+
+
+def listings(count: int, side: int, seed: int, references: list[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """`count` new pictures, and whether each is an edited copy of one of `references` (one in `COPY_EVERY` is)."""
+    for number, picture in enumerate(jpegs("listings", count, side, seed)):
+        if number % COPY_EVERY == COPY_EVERY - 1 and references:
+            original = decode(references[(number * 31 + seed) % len(references)]).pixels
+            yield encode_jpeg(_cut(original, Box(0.08, 0.05, 0.97, 0.93), side), quality=70 + seed % 8), True
+        else:
+            yield picture, False
+
+
+def _cut(source: Pixels, box: Box, side: int) -> Pixels:
+    left, top, right, bottom = box.pixels(source.shape[1], source.shape[0])
+    return resize(np.ascontiguousarray(source[top:bottom, left:right]), side, side)
