@@ -23,6 +23,11 @@ OPERATOR_KEY = "bw_operator_of_the_tests"
 ABSENT = "PostgreSQL's server programs (initdb, postgres) are not installed, so its tests cannot run"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves an event loop running in this thread, and `asyncio.run` wants none."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Defaults, everything stored below `tmp_path`, loopback hosts fetchable, the operator key known."""

@@ -18,7 +18,7 @@ def make(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
 
     def run(*arguments):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        environment = {name: value for name, value in os.environ.items() if name != "ARGS" and "MAKE" not in name}
         return subprocess.run(
             ["make", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
