@@ -139,7 +139,9 @@ class Runtime:
 
     def _open_index(self, stack: contextlib.ExitStack, embedder: Embedder | None) -> None:
         settings = self.settings
-        self.embedder = embedder or load_embedder(settings.model, device=settings.device, precision=settings.precision)
+        self.embedder = embedder or load_embedder(
+            settings.model, device=settings.device, precision=settings.precision, threads=settings.embed_threads
+        )
         self.calibration = load_calibration(settings.model, self.embedder.space)
         self.gallery = Gallery.open(self.database, self.embedder.space, settings.snapshots_dir)
         stack.callback(self.gallery.close)

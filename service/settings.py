@@ -58,6 +58,8 @@ class Settings:
     """Pictures that may wait for the pipeline; more are refused with 503."""
     batch_size: int = 8
     batch_wait: float = 0.004
+    embed_threads: int = 1
+    """Threads of one backbone pass on the CPU. More pay only where nothing else runs: they spin while they wait."""
     decode_threads: int = 2
     verify_threads: int = 2
     drain_timeout: float = 20.0

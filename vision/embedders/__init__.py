@@ -17,16 +17,19 @@ LOCAL_DIR: Final = "local-dir:"
 _SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
 
 
-def load_embedder(model: str = DEFAULT_MODEL, *, device: str = "auto", precision: str = "auto") -> Embedder:
+def load_embedder(
+    model: str = DEFAULT_MODEL, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Embedder:
     """Load `model` onto `device` ("auto", "cpu", "cuda", "cuda:1") at `precision` ("auto", "fp32", "bf16").
 
+    `threads` is how many a pass on the CPU takes, for the whole process; None leaves the engine's own choice.
     Shipped models and directories need no network. Raises `ModelError` naming the setting or file to mend.
     """
     from vision.embedders.clip import load_clip  # noqa: PLC0415 - torch loads here, not when the package is imported
 
     directory = model_directory(model)
     name = f"{LOCAL_DIR}{directory}" if directory else model
-    return load_clip(name, label=model, device=device, precision=precision)
+    return load_clip(name, label=model, device=device, precision=precision, threads=threads)
 
 
 def model_directory(model: str) -> Path | None:

@@ -25,8 +25,10 @@ WINDOW_IOU = 0.35
 """Logo windows that overlap more than this ask the same question twice."""
 
 
-def load_clip(name: str, *, label: str, device: str, precision: str) -> Embedder:
+def load_clip(name: str, *, label: str, device: str, precision: str, threads: int | None) -> Embedder:
     """The embedder of an open_clip `name`; `label` is what the space calls it. Raises `ModelError`."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     return ClipEmbedder(load_checkpoint(name, device=device, precision=precision), label)
 
 
