@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -24,8 +25,10 @@ def serve_command(
 
     Every option is also a BRANDWARDEN_… variable; docs/operations.md lists those and the others.
     """
-    from service.serve import serve  # noqa: PLC0415  # the web framework is loaded only to serve
-
     settings = Settings.from_env(host=host, port=port, data_dir=data_dir, model=model, device=device)
+    # OpenMP reads this once, when the first engine loads; what a thread sets later does not reach the other threads
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.embed_threads))
+    from service.serve import serve  # noqa: PLC0415  # the web framework and the engines are loaded only to serve
+
     if serve(settings):
         raise typer.Exit(EXIT_FAILED)
