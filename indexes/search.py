@@ -122,7 +122,8 @@ class Searcher(Generic[P, S, T]):
         for kind in kinds:
             shortlist = known(found[kind], rows)
             verify = self._photos_of if kind == "photo" else self._marks_of
-            matches += verify(asked, shortlist, rows, effort, clock)
+            for group in _by_standing(shortlist, rows):
+                matches += verify(asked, group, rows, effort, clock)
         matches.sort(key=lambda match: (-match.score, -match.confidence, match.reference.pk))
         return SearchResult(tuple(matches), generation, clock.seconds)
 
@@ -204,6 +205,13 @@ class Searcher(Generic[P, S, T]):
             reference_box=evidence.reference_box.clipped(),
             reasons=evidence.reasons(),
         )
+
+
+def _by_standing(shortlist: list[Candidate], rows: Rows) -> tuple[list[Candidate], list[Candidate]]:
+    """Candidates of verified brands and those of the others, which never take the places of the first."""
+    verified = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status == "verified"]
+    others = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status != "verified"]
+    return verified, others
 
 
 class _Asked(Generic[P, S]):

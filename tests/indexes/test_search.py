@@ -216,6 +216,17 @@ def test_one_brand_cannot_crowd_out_another_when_it_asks(bench):
     assert [match.reference for match in result.matches] == [mine]
 
 
+def test_an_unverified_brand_takes_no_places_of_a_verified_one(bench):
+    stranger = bench.brands.create("Stranger", "unverified")
+    base = np.eye(16)[0]
+    mine, _ = bench.add(110, given=regions([0.98 * base + np.sqrt(1 - 0.98**2) * np.eye(16)[1]]))
+    for _ in range(6):
+        bench.add(100, brand=stranger, given=regions([base]))  # more alike than the original, and certain
+    matches = bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base]))).matches
+    assert mine in [match.reference for match in matches]
+    assert sum(match.brand.id == stranger.id for match in matches) == 4
+
+
 def test_the_index_is_not_believed_over_sql(bench):
     off, given = bench.add()
     gone, more = bench.add()
