@@ -105,8 +105,8 @@ def watch(origin) -> Iterator[Watch]:
 
 
 @pytest.fixture
-def page(browser, origin, watch) -> Iterator[Page]:
-    """An empty tab in a profile of its own."""
+def page(browser, origin, watch, tenant) -> Iterator[Page]:
+    """An empty tab in a profile of its own; closed before its `tenant` is erased, while it may still load pictures."""
     context = browser.new_context(base_url=origin, viewport={"width": 1200, "height": 900})
     context.set_default_timeout(_PATIENCE)
     opened = context.new_page()
