@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vision.boxes import WHOLE, Box
-from vision.embedding import Pixels, Prepared, QueryEmbedding, Regions, Space
+from vision.embedding import Pixels, Prepared, QueryEmbedding, Regions, Space, Vectors
 from vision.images import resize
 
 _SIDE = 8
@@ -46,6 +46,11 @@ class ThumbnailEmbedder:
     def embed_logos(self, pictures: Sequence[Pixels]) -> list[Regions]:
         """As given and inverted."""
         return [_stack([WHOLE, WHOLE], [_vector(pixels), _vector(255 - pixels)]) for pixels in pictures]
+
+    def embed_crops(self, crops: Sequence[Pixels]) -> Vectors:
+        """The middle of each crop."""
+        rows = [_embed(pixels, [_CENTRE]).vectors[0] for pixels in crops]
+        return np.array(rows, np.float32).reshape(-1, self._space.logo_dim)
 
 
 def _embed(pixels: Pixels, boxes: Sequence[Box]) -> Regions:

@@ -28,6 +28,9 @@ KINDS: tuple[Kind, ...] = ("photo", "logo")
 MAX_REFERENCE_VECTORS = 6
 MAX_QUERY_PHOTO_VECTORS = 6
 MAX_QUERY_LOGO_VECTORS = 8
+CROP_MARGIN = 1.0 / 3.0
+"""How much a window is grown before it is cut again (`vision.images.cut`), in shares of its own width and height on
+every side: the window is then the middle 60 % of the crop, as a mark is of an enrolment view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +115,13 @@ class Embedder(Protocol):
 
     def embed_logos(self, pictures: Sequence[Pixels]) -> list[Regions]:
         """At most 6 views for each reference logo (as given, grey, inverted, …), from its original pixels."""
+        ...
+
+    def embed_crops(self, crops: Sequence[Pixels]) -> Vectors:
+        """Logo vectors `[n, logo_dim]` of windows cut again from the original pixels, one backbone pass for all.
+
+        Each crop is `vision.images.cut(picture, window, CROP_MARGIN)`: the window grown by a third of its own width
+        to the left and to the right and of its own height above and below, edge pixels repeated beyond the picture,
+        so that the window is the middle 3/5 of the crop. Comparable with the vectors of `embed_logos`.
+        """
         ...

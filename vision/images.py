@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
 
+from vision.boxes import Box
 from vision.embedding import Pixels
 from vision.errors import CorruptImage, EmptyImage, ImageError, ImageTooLarge, ImageTooSmall, UnsupportedImage
 
@@ -100,6 +101,17 @@ def fit(pixels: Pixels, side: int) -> Pixels:
     if scale >= 1:
         return pixels
     return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def cut(pixels: Pixels, window: Box, margin: float) -> Pixels:
+    """A copy of `window` grown on every side by `margin` of its own size; beyond the picture its edge is repeated."""
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = window.pixels(width, height)
+    aside, above = round((right - left) * margin), round((bottom - top) * margin)
+    x0, y0, x1, y1 = left - aside, top - above, right + aside, bottom + above
+    inner = pixels[max(y0, 0) : y1, max(x0, 0) : x1]
+    beyond = max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0)
+    return np.asarray(cv2.copyMakeBorder(inner, *beyond, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from skimage import data as photographs
 
+from vision.boxes import Box
 from vision.embedders import DEFAULT_MODEL, calibration_path, load_embedder, model_directory
-from vision.embedding import MAX_QUERY_LOGO_VECTORS, MAX_QUERY_PHOTO_VECTORS, MAX_REFERENCE_VECTORS
+from vision.embedding import CROP_MARGIN, MAX_QUERY_LOGO_VECTORS, MAX_QUERY_PHOTO_VECTORS, MAX_REFERENCE_VECTORS
 from vision.errors import ModelError
+from vision.images import cut, resize
 
 PHOTOS = [photographs.astronaut(), photographs.chelsea(), photographs.coffee(), photographs.rocket()]
 
@@ -55,6 +57,21 @@ def test_a_batch_gives_what_single_pictures_give(embedder):
     for alone, regions in zip(prepared, together, strict=True):
         again = embedder.embed_photos([alone])[0]
         assert (again.vectors * regions.vectors).sum(axis=1).min() > 0.995
+
+
+def test_a_crop_of_a_mark_is_nearest_its_reference(embedder):
+    mark, other = photographs.logo()[..., :3], PHOTOS[2][100:250, 200:400]
+    canvas = resize(PHOTOS[1], 480, 400).copy()
+    canvas[140:260, 300:420] = resize(np.ascontiguousarray(mark), 120, 120)
+    window = Box(300 / 480, 140 / 400, 420 / 480, 260 / 400)
+    crops = [cut(canvas, window, CROP_MARGIN), cut(canvas, Box(0.0, 0.0, 0.2, 0.3), CROP_MARGIN)]
+    vectors = embedder.embed_crops(crops)
+    assert vectors.shape == (2, embedder.space.logo_dim)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4)
+    right, wrong = embedder.embed_logos([mark, other])
+    assert (vectors[0] @ right.vectors.T).max() > (vectors[0] @ wrong.vectors.T).max() + 0.1
+    assert (vectors[0] @ right.vectors.T).max() > (vectors[1] @ right.vectors.T).max() + 0.1
+    assert embedder.embed_crops([]).shape == (0, embedder.space.logo_dim)
 
 
 def test_a_copy_is_nearer_than_other_pictures(embedder):

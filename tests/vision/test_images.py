@@ -15,7 +15,8 @@ from PIL import Image, ImageCms
 from skimage import data as photographs
 
 from vision import errors
-from vision.images import DecodeLimits, decode, encode_jpeg, encode_png, fit, resize
+from vision.boxes import Box
+from vision.images import DecodeLimits, cut, decode, encode_jpeg, encode_png, fit, resize
 
 QUADRANTS = np.zeros((40, 60, 3), np.uint8)
 QUADRANTS[:20, :30] = (255, 0, 0)
@@ -207,3 +208,12 @@ def test_resize_averages_and_fit_keeps_the_shape():
     assert resize(stripes, 100, 20).shape == (20, 100, 3)
     assert fit(QUADRANTS, 30).shape == (20, 30, 3)
     assert fit(QUADRANTS, 99) is QUADRANTS
+
+
+def test_a_window_is_cut_with_its_margin_beyond_the_edge():
+    crop = cut(QUADRANTS, Box(0.0, 0.0, 0.5, 0.5), 0.5)
+    assert crop.shape == (40, 60, 3)
+    assert (crop[:10] == crop[10]).all()
+    assert tuple(crop[0, 0]) == (255, 0, 0)
+    assert tuple(crop[-1, -1]) == (255, 255, 0)
+    assert np.array_equal(crop[10:30, 15:45], QUADRANTS[:20, :30])

@@ -16,8 +16,18 @@ from vision.boxes import WHOLE
 from vision.embedders.checkpoint import Checkpoint, load_checkpoint
 from vision.embedders.heads import Heads, LearnedHeads, PlainHeads
 from vision.embedders.tower import Features, Tower
-from vision.embedders.views import View, logo_views
-from vision.embedding import MAX_QUERY_LOGO_VECTORS, Embedder, Pixels, Prepared, QueryEmbedding, Regions, Space, Vectors
+from vision.embedders.views import View, crop_view, logo_views
+from vision.embedding import (
+    CROP_MARGIN,
+    MAX_QUERY_LOGO_VECTORS,
+    Embedder,
+    Pixels,
+    Prepared,
+    QueryEmbedding,
+    Regions,
+    Space,
+    Vectors,
+)
 from vision.images import resize
 from vision.regions import PHOTO_LAYOUT, as_boxes, as_corners, suppress
 
@@ -83,6 +93,14 @@ class ClipEmbedder:
         """Six views of each reference logo; the boxes are of the mark within the reference."""
         views = [logo_views(pixels, side=self._view_side, fill=self._view_fill) for pixels in pictures]
         return [self._embed_views(group) for group in views]
+
+    @torch.inference_mode()
+    def embed_crops(self, crops: Sequence[Pixels]) -> Vectors:
+        """Logo vectors of the middles of crops, each crop letterboxed onto the canvas of an enrolment view."""
+        if not crops:
+            return np.zeros((0, self._heads.logo_dim), np.float32)
+        views = [crop_view(crop, side=self._view_side, margin=CROP_MARGIN) for crop in crops]
+        return self._embed_views(views).vectors
 
     @torch.inference_mode()
     def dense(self, pictures: Sequence[Pixels]) -> Features:

@@ -60,6 +60,13 @@ def logo_views(pixels: Pixels, *, side: int, fill: float) -> list[View]:
     ]
 
 
+def crop_view(crop: Pixels, *, side: int, margin: float) -> View:
+    """A window cut again with `margin` (see `vision.images.cut`), its crop filling a canvas of `side` px."""
+    view = _place(crop, side, side)
+    inner = margin / (1.0 + 2.0 * margin)
+    return View(view.pixels, Box(inner, inner, 1.0 - inner, 1.0 - inner).within(view.box))
+
+
 def _place(mark: Pixels, side: int, length: int) -> View:
     """The mark scaled to `length` px in the middle of a canvas of its own background colour."""
     scaled = fit(mark, length)
