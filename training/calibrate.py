@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,7 +22,7 @@ from training.evidence import Plan, logo_evidence, photo_evidence
 from training.fitting import Labelled, fit_kind, without_twins
 from training.floors import FLOORS_NOTE, with_floors
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
-from vision.embedding import KINDS, Embedder, Kind
+from vision.embedding import KINDS, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
     "photo": ("agreeing", "agreement", "close", "central", "whole", "layout", "coverage", "inliers"),
@@ -40,16 +43,17 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     logos: Annotated[int, typer.Option(help="Marks to fit on.", min=20)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
     evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that gather evidence side by side.", min=1)] = 1,
 ) -> None:
     """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
-    embedder = load_embedder(model)
+    embedder = load_embedder(model, threads=1)
     paths = training_photos(data_root())
     target = out or _beside(model)
     plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
     if evidence is not None and evidence.exists():
         rows = read_rows(evidence)
     else:
-        rows = {kind: _gathered(kind, embedder, paths, plan) for kind, plan in plans.items()}
+        rows = {kind: gathered_by(workers, kind, model, plan) for kind, plan in plans.items()}
     if evidence is not None:
         write_rows(evidence, rows)
     gathered = {kind: len(rows[kind]) for kind in plans}
@@ -84,13 +88,25 @@ def _beside(model: str) -> Path:
     return directory / "calibration.json"
 
 
-def _gathered(kind: Kind, embedder: Embedder, paths: list[Path], plan: Plan) -> list[Labelled]:
+def gathered_by(workers: int, kind: Kind, model: str, plan: Plan) -> list[Labelled]:
+    """The evidence of one kind; each of several processes gathers its part, and the rows come in a fixed order."""
+    parts = [replace(plan, part=part, parts=workers) for part in range(workers)]
+    if workers == 1:
+        return gather(kind, model, plan)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(gather, kind, model, part) for part in parts]
+        return [row for future in futures for row in future.result()]
+
+
+def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
+    """The evidence of one kind and part, on the training photos."""
+    embedder = load_embedder(model, threads=1)
     source = photo_evidence if kind == "photo" else logo_evidence
     rows: list[Labelled] = []
-    for number, row in enumerate(source(embedder, paths, plan), start=1):
+    for number, row in enumerate(source(embedder, training_photos(data_root()), plan), start=1):
         rows.append(row)
         if number % 500 == 0:
-            typer.echo(f"{kind}: {number} candidates checked", err=True)
+            typer.echo(f"{kind}, part {plan.part + 1} of {plan.parts}: {number} candidates checked", err=True)
     return rows
 
 
@@ -102,7 +118,10 @@ def read_rows(path: Path) -> dict[Kind, list[Labelled]]:
 
 def write_rows(path: Path, rows: Mapping[Kind, Sequence[Labelled]]) -> None:
     """Keep evidence for another fit: gathering takes minutes, fitting a second."""
-    kept = {kind: [(dict(row.features), bool(row.right), row.query) for row in rows[kind]] for kind in rows}
+    kept = {
+        kind: [(dict(row.features), bool(row.right), row.query, row.group, row.other) for row in rows[kind]]
+        for kind in rows
+    }
     path.write_text(json.dumps(kept), encoding="utf-8")
 
 

@@ -22,11 +22,17 @@ Curve = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Evidence of one candidate: its features, whether it is right, and the picture it was asked for."""
+    """Evidence of one candidate: its features, whether it is right, and the picture it was asked for.
+
+    `group` is what that picture was made of (a home, a product, a brand) and `other` the group of the candidate: no
+    group may be fitted on and judged by at once. Empty where nobody knows.
+    """
 
     features: Mapping[str, float]
     right: bool
     query: str
+    group: str = ""
+    other: str = ""
 
 
 SECOND_PHOTO = ("copy/paste/", "copy/collage/")

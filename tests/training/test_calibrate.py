@@ -9,7 +9,7 @@ from training.calibrate import read_rows, summary, write_rows
 from training.fitting import Labelled
 
 ROWS = [
-    Labelled({"shape": 0.9}, True, "mark/0"),
+    Labelled({"shape": 0.9}, True, "mark/0", "acme", "acme"),
     Labelled({"shape": 0.2}, False, "mark/0"),
     Labelled({"shape": 0.6}, False, "none/1"),
     Labelled({"shape": 0.1}, False, "none/1"),
