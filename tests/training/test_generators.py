@@ -9,6 +9,7 @@ from skimage import data
 from training import challenge, thefts
 from training.marks import Mark
 from training.printing import printed
+from vision.boxes import Box
 
 PHOTO, OTHER = data.coffee()[::2, ::2].copy(), data.chelsea()
 
@@ -22,13 +23,31 @@ def test_theft_is_seeded_and_edited(family: str) -> None:
     assert first.shape != PHOTO.shape or not np.array_equal(first, PHOTO)
 
 
-@pytest.mark.parametrize("family", list(challenge.FAMILIES))
+@pytest.mark.parametrize("family", [*challenge.FAMILIES, *challenge.STRESS])
 def test_challenge_is_seeded_and_edited(family: str) -> None:
     first, again = (challenge.challenged(PHOTO, family, 5, OTHER) for _ in range(2))
-    assert first.dtype == np.uint8
-    assert first.shape[2] == 3
-    assert np.array_equal(first, again)
-    assert first.shape != PHOTO.shape or not np.array_equal(first, PHOTO)
+    assert first.pixels.dtype == np.uint8
+    assert first.pixels.shape[2] == 3
+    assert np.array_equal(first.pixels, again.pixels)
+    assert first.pixels.shape != PHOTO.shape or not np.array_equal(first.pixels, PHOTO)
+
+
+@pytest.mark.parametrize("family", [*challenge.FAMILIES, *challenge.STRESS])
+def test_challenge_knows_where_the_copy_lies(family: str) -> None:
+    """A photo that is red all over shows where it went: its box is where red is, but for what lies over it."""
+    red, blue = np.zeros((200, 300, 3), np.uint8), np.zeros((300, 260, 3), np.uint8)
+    red[..., 0], blue[..., 2] = 255, 255
+    covering = ("text", "emoji", "sticker", "stripes", "combined", "third_covered")
+    made = challenge.challenged(red, family, 11, blue)
+    assert made.box == made.box.clipped()
+    if family in covering:
+        assert made.box.area > 0.4
+        return
+    pixels = made.pixels.astype(int)
+    rows, columns = np.nonzero((pixels[..., 0] > 90) & (pixels[..., 1] < 60) & (pixels[..., 2] < 60))
+    height, width = pixels.shape[:2]
+    seen = Box(columns.min() / width, rows.min() / height, (columns.max() + 1) / width, (rows.max() + 1) / height)
+    assert made.box.iou(seen) > 0.85
 
 
 def test_printing_changes_its_square_most() -> None:

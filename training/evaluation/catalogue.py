@@ -1,0 +1,155 @@
+"""A throw-away catalogue, and the service's own search over it.
+
+Place in the flow: references of a protocol → **catalogue** → questions through decoder, embedder and
+`indexes.search.Searcher` → outcomes. This is the one place in training that builds a `Searcher`: it is wired as
+`service.runtime` wires it, and a listing's effort (`ECONOMICAL`) is what a question gets unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from indexes.blobs import BlobStore
+from indexes.brands import Brands
+from indexes.catalog import Catalog, NewReference
+from indexes.database import Database
+from indexes.gallery import Gallery
+from indexes.scoring import Calibration
+from indexes.search import Searcher
+from training.evaluation.outcomes import Outcome, outcome_of_matches
+from training.protocols import Asked, Enrolled, Protocol
+from vision.embedding import Embedder, Kind, QueryEmbedding, Regions
+from vision.images import Picture, decode
+from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
+
+BATCH: Final = 16
+_DONE: Final = "enrolled"
+AnySearcher: TypeAlias = Searcher[PhotoDescription, LogoScene, LogoTemplate]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where the references of an evaluation are enrolled; a reference's `title` holds the answer it stands for."""
+
+    embedder: Embedder
+    brands: Brands
+    catalog: Catalog
+    blobs: BlobStore
+    gallery: Gallery
+
+    def enrol(self, kind: Kind, references: Iterable[Enrolled]) -> None:
+        """Store, embed and index the references, as enrolment does; every brand is a verified one."""
+        owners: dict[str, str] = {}
+        for part in _batches(references):
+            pictures = [decode(reference.data) for reference in part]
+            made = self._embedded(kind, pictures)
+            rows = []
+            for reference, picture, regions in zip(part, pictures, made, strict=True):
+                if reference.brand not in owners:
+                    owners[reference.brand] = self.brands.create(reference.brand).id
+                new = NewReference(
+                    owners[reference.brand], kind, reference.name, reference.answer, None, None,
+                    self.blobs.put(reference.data), picture.width, picture.height, f"image/{picture.format.lower()}",
+                )  # fmt: skip
+                rows.append((new, regions))
+            self.catalog.add_many(rows, self.embedder.space)
+        self.gallery.catch_up()
+
+    def _embedded(self, kind: Kind, pictures: Sequence[Picture]) -> list[Regions]:
+        if kind == "logo":
+            return self.embedder.embed_logos([picture.pixels for picture in pictures])
+        return self.embedder.embed_photos([self.embedder.prepare(picture.pixels) for picture in pictures])
+
+
+@contextmanager
+def catalogue(embedder: Embedder, calibration: Calibration, folder: Path) -> Iterator[tuple[Shelf, AnySearcher]]:
+    """The catalogue in a folder, empty when the folder is new, and the service's search over it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database(f"sqlite:///{folder / 'catalogue.db'}")
+    database.create_all()
+    brands, catalog, blobs = Brands(database), Catalog(database), BlobStore(str(folder / "blobs"))
+    gallery = Gallery.open(database, embedder.space, folder / "index")
+    searcher = Searcher(
+        catalog=catalog,
+        brands=brands,
+        blobs=blobs,
+        gallery=gallery,
+        calibration=calibration,
+        photo_verifier=PhotoVerifier(),
+        logo_verifier=LogoVerifier(),
+    )
+    try:
+        yield Shelf(embedder, brands, catalog, blobs, gallery), searcher
+    finally:
+        gallery.close()
+        database.close()
+
+
+def enrol_galleries(embedder: Embedder, protocol: Protocol, folder: Path) -> None:
+    """Enrol each gallery of a protocol below `folder`; one that was finished before is left as it is."""
+    for name, references in protocol.galleries().items():
+        done = folder / name / _DONE
+        if not done.exists():
+            shutil.rmtree(folder / name, ignore_errors=True)
+            with catalogue(embedder, Calibration.uncalibrated(), folder / name) as (shelf, _):
+                shelf.enrol(protocol.kind, references)
+            done.touch()
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Puts questions to every gallery of a protocol; the picture is decoded and embedded once for all of them."""
+
+    embedder: Embedder
+    kind: Kind
+    searchers: Mapping[str, AnySearcher]
+    per_kind: int | None = None
+
+    def ask(self, questions: Sequence[Asked]) -> list[dict[str, Outcome]]:
+        """The outcomes of a few questions by gallery; they share a backbone pass, as concurrent requests do."""
+        started = time.perf_counter()
+        pictures = [decode(question.data) for question in questions]
+        prepared = [self.embedder.prepare(picture.pixels) for picture in pictures]
+        decoded = time.perf_counter()
+        embedded = self.embedder.embed_queries(prepared)
+        ended = time.perf_counter()
+        shared = {"decode": (decoded - started) / len(questions), "embed": (ended - decoded) / len(questions)}
+        return [
+            {name: self._one(searcher, *asked, shared) for name, searcher in self.searchers.items()}
+            for asked in zip(questions, pictures, embedded, strict=True)
+        ]
+
+    def _one(
+        self,
+        searcher: AnySearcher,
+        asked: Asked,
+        picture: Picture,
+        embedding: QueryEmbedding,
+        shared: Mapping[str, float],
+    ) -> Outcome:
+        result = searcher.search(picture.pixels, embedding, kinds=(self.kind,), per_kind=self.per_kind)
+        return outcome_of_matches(asked, result.matches, {**shared, **result.seconds})
+
+
+@contextmanager
+def examiner(
+    embedder: Embedder, calibration: Calibration, protocol: Protocol, folder: Path, per_kind: int | None = None
+) -> Iterator[Examiner]:
+    """An examiner over the galleries that `enrol_galleries` made below `folder`."""
+    with ExitStack() as stack:
+        searchers = {
+            path.parent.name: stack.enter_context(catalogue(embedder, calibration, path.parent))[1]
+            for path in sorted(folder.glob(f"*/{_DONE}"))
+        }
+        yield Examiner(embedder, protocol.kind, searchers, per_kind)
+
+
+def _batches(references: Iterable[Enrolled]) -> Iterator[list[Enrolled]]:
+    every = list(references)
+    return (every[start : start + BATCH] for start in range(0, len(every), BATCH))
