@@ -137,6 +137,15 @@ class Catalog:
             row = connection.execute(sa.select(*COLUMNS).select_from(_JOINED).where(*conditions)).one_or_none()
         return None if row is None else as_reference(row)
 
+    def same_picture(self, reference: Reference) -> Reference | None:
+        """The oldest other active reference of the brand and kind with the same bytes, if it came before this one."""
+        same = (REFERENCES.c[name] == getattr(reference, name) for name in ("sha256", "brand_pk", "kind"))
+        query = sa.select(*COLUMNS).select_from(_JOINED).where(*same, REFERENCES.c.pk < reference.pk)
+        query = query.where(REFERENCES.c.status == "active").order_by(REFERENCES.c.pk).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else as_reference(row)
+
     def list(
         self,
         brand_id: str | None = None,

@@ -84,6 +84,11 @@ class Gallery:
         """
         return self._pair.candidates(kind, vectors, k, brand_pks)
 
+    def similar(self, kind: Kind, reference_pk: int, k: int) -> list[Candidate]:
+        """The `k` vectors nearest to the first one of a reference, its own among them, best first."""
+        rows = self._embeddings.of(kind, [reference_pk])
+        return self.candidates(kind, rows.vectors[:1], k)[1] if len(rows) else []
+
     def snapshot(self) -> Path:
         """Write a snapshot now and trim the log behind the older one kept; `StorageFailed` keeps what was there."""
         with self._building:

@@ -17,11 +17,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-from indexes.catalog import Catalog
+from indexes.catalog import Catalog, Reference
 from indexes.errors import IndexesError, NotFound, SpaceMismatch, StorageFailed
 from service.archives import Archive, ArchiveLimits, open_archive
 from service.catalog_rows import CatalogRow, archive_rows, feed_rows
-from service.errors import BodyTooLarge, Invalid, Overloaded, ServiceError
+from service.errors import BodyTooLarge, Duplicate, Invalid, Overloaded, ServiceError
 from service.fetching import Fetcher
 from service.jobs import Job, JobContext, JobInterrupted, Jobs, Starter
 from service.settings import MIB, Settings
@@ -55,8 +55,11 @@ class Enrols(Protocol):
         gtin: str | None = None,
         update_existing: bool = False,
         patience: float = 0.0,
-    ) -> object:
+    ) -> Reference:
         """Enrol one picture."""
+
+    def twin(self, reference: Reference) -> Reference | None:
+        """The reference that has this picture already."""
 
 
 class Follows(Protocol):
@@ -155,7 +158,7 @@ class CatalogImports:
 
     def _enrol_all(self, context: JobContext, rows: list[CatalogRow], read: Read) -> None:
         """Up to `IN_FLIGHT` rows at once, reported in order: `done` rows are done, all of them."""
-        under_way: deque[tuple[CatalogRow, Future[None]]] = deque()
+        under_way: deque[tuple[CatalogRow, Future[Reference | None]]] = deque()
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="import") as threads:
             try:
                 for row in rows[context.done :]:
@@ -167,13 +170,14 @@ class CatalogImports:
             finally:
                 threads.shutdown(wait=True, cancel_futures=True)
 
-    def _enrol(self, context: JobContext, row: CatalogRow, read: Read) -> None:
+    def _enrol(self, context: JobContext, row: CatalogRow, read: Read) -> Reference | None:
+        """Enrol the row; the reference that has its picture already, if there is one."""
         if row.problem is not None:
             raise Invalid(row.problem)
         data = read(row)
         while not context.ending:
             try:
-                self._enrolment.add(
+                made = self._enrolment.add(
                     context.params["brand_id"],
                     row.kind,
                     data,
@@ -186,7 +190,7 @@ class CatalogImports:
             except Overloaded:  # listings go first; an import waits for its turn
                 time.sleep(0.2)
                 continue
-            return
+            return self._enrolment.twin(made)
         raise JobInterrupted
 
     def _disable_missing(self, context: JobContext, rows: list[CatalogRow]) -> None:
@@ -225,9 +229,13 @@ def _reader(archive: Archive) -> Read:
     return lambda row: archive.read(entries[row.file])
 
 
-def _report(context: JobContext, row: CatalogRow, enrolled: Future[None]) -> None:
+def _report(context: JobContext, row: CatalogRow, enrolled: Future[Reference | None]) -> None:
     try:
-        enrolled.result()
+        twin = enrolled.result()
+        if twin is not None:
+            named = f"{twin.external_id or twin.title or 'a reference'} ({twin.id})"
+            words = f"The brand has this picture already as {named}; both are kept."
+            context.warn(row.number, row.file[:500] or None, Duplicate(words, existing_id=twin.id))
     except _FATAL:
         context.checkpoint()
         raise

@@ -1,20 +1,27 @@
 """Reference pictures into the catalogue: embedded, stored, indexed, and taken out again.
 
 Place in the flow: called by the references API and by catalogue imports. When a method returns, what it did is on
-disk and the index of this process follows it. Knows no HTTP and no roles.
+disk and the index of this process follows it. Refuses what is too generic to be a reference; a picture the brand has
+already is taken, and `twin` names the one that was there first. Knows no HTTP and no roles.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Final, Protocol
 
+from indexes.background import Background
 from indexes.catalog import Catalog, NewReference, Reference
 from indexes.errors import Conflict
+from indexes.gallery import Candidate
+from service.generic import refuse_generic
 from service.pictures import PictureKeeper
 from service.pipeline import EmbeddedReference, Pipeline
 from vision.embedding import Kind
 
+TWIN: Final = 0.985
+"""Similarity of two whole pictures from which they can hardly be told apart: the same file saved again has 0.99."""
+_NEAR: Final = 8
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg"}
 
 
@@ -25,12 +32,24 @@ class Follows(Protocol):
         """Apply what was committed since."""
         ...
 
+    def similar(self, kind: Kind, reference_pk: int, k: int) -> list[Candidate]:
+        """What in the catalogue is nearest to a reference."""
+        ...
+
 
 class Enrolment:
     """Adds and removes references. Thread-safe."""
 
-    def __init__(self, pipeline: Pipeline, catalog: Catalog, gallery: Follows, pictures: PictureKeeper) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        catalog: Catalog,
+        gallery: Follows,
+        pictures: PictureKeeper,
+        background: Background | None = None,
+    ) -> None:
         self._pipeline, self._catalog, self._gallery, self._pictures = pipeline, catalog, gallery, pictures
+        self._background = background
 
     def add(
         self,
@@ -45,7 +64,7 @@ class Enrolment:
         update_existing: bool = False,
         patience: float = 0.0,
     ) -> Reference:
-        """Enrol one picture; it is found by search when this returns.
+        """Enrol one picture; it is found by search when this returns. `TooGeneric` when it has nothing of its own.
 
         With `update_existing` a used `external_id` gets the new picture and the fields that are given; otherwise it
         is a `Conflict`. Waits at most `patience` seconds for room in the pipeline, then `Overloaded`.
@@ -78,6 +97,7 @@ class Enrolment:
     ) -> Reference:
         """Store a picture that the pipeline has embedded. `fields`: external_id, title, gtin, right_id."""
         picture = embedded.picture
+        refuse_generic(kind, picture.pixels, embedded.regions, self._background)
         new = NewReference(
             brand_id=brand_id,
             kind=kind,
@@ -100,6 +120,7 @@ class Enrolment:
     ) -> Reference:
         """Give an existing reference a new picture and those `fields` that are not None."""
         picture = embedded.picture
+        refuse_generic(existing.kind, picture.pixels, embedded.regions, self._background)
         with self._pictures.keep({picture.sha256: data}):
             reference = self._catalog.replace_image(
                 existing.id,
@@ -117,6 +138,19 @@ class Enrolment:
         if existing.sha256 != reference.sha256:
             self._pictures.release([existing.sha256])
         return reference
+
+    def twin(self, reference: Reference) -> Reference | None:
+        """An older active reference of the same brand and kind with the same picture, or one nearly the same.
+
+        The same bytes are always noticed, a picture saved anew once the index knows both.
+        """
+        return self._catalog.same_picture(reference) or self._look_alike(reference)
+
+    def _look_alike(self, reference: Reference) -> Reference | None:
+        found = self._gallery.similar(reference.kind, reference.pk, _NEAR)
+        near = {one.reference_pk for one in found if one.similarity >= TWIN and one.reference_pk < reference.pk}
+        rows = self._catalog.matchable(near, {reference.brand_pk}) if near else {}
+        return rows[min(rows)][0] if rows else None
 
     def update(self, reference_id: str, **changes: str | None) -> Reference:
         """Change `title`, `gtin` or `status`; a disabled one is not matched any more when this returns."""

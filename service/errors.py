@@ -85,6 +85,21 @@ class Invalid(ServiceError):
     status, slug, title = 422, "invalid", "Invalid request"
 
 
+class TooGeneric(ServiceError):
+    """A reference that would be found everywhere, or has nothing to be found by."""
+
+    status, slug, title = 422, "too-generic", "Too generic"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail, reason="too_generic", **extra)
+
+
+class Duplicate(ServiceError):
+    """The brand has this picture already; `existing_id` names the reference. A warning of imports, never a refusal."""
+
+    status, slug, title = 409, "duplicate", "Picture is there already"
+
+
 class TooManyRequests(ServiceError):
     """This caller should slow down."""
 

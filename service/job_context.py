@@ -57,6 +57,10 @@ class JobContext:
         self._errors.append(RowError(row, None if file is None else storable(file), document))
         self.error_count += 1
 
+    def warn(self, row: int | None, file: str | None, problem: Exception) -> None:
+        """Report what is odd about a row that was done; written with the next `advance`."""
+        self._errors.append(RowError(row, None if file is None else storable(file), told(problem), warning=True))
+
     @property
     def ending(self) -> bool:
         """Whether the work should end, for threads of the handler that must not raise for it."""

@@ -7,6 +7,7 @@ transaction, so that nothing is counted or reported twice. What jobs do, and in 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,17 +54,22 @@ _ERRORS = sa.Table(
     sa.Column("row", sa.Integer),
     sa.Column("file", sa.Text),
     sa.Column("problem", Json, nullable=False),
+    sa.Column("warning", sa.Boolean, nullable=False, default=False),  # the row was done all the same
 )
 _UNFINISHED = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What went wrong with one row of the work; `problem` is a problem document or a sentence."""
+    """What went wrong with one row of the work, or with a `warning` what is odd about it though it was done.
+
+    `problem` is a problem document or a sentence.
+    """
 
     row: int | None
     file: str | None
     problem: dict[str, Any] | str
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +126,12 @@ class JobRows:
             raise NotFound("no such job")
         return _job(row)
 
-    def errors(self, job: Job, limit: int) -> list[RowError]:
-        """The first `limit` row errors, in the order they were met."""
-        query = sa.select(_ERRORS).where(_ERRORS.c.job_pk == job.pk).order_by(_ERRORS.c.pk).limit(limit)
+    def errors(self, job: Job, limit: int, *, warnings: bool = False) -> list[RowError]:
+        """The first `limit` row errors, or warnings instead, in the order they were met."""
+        query = sa.select(_ERRORS).where(_ERRORS.c.job_pk == job.pk, _ERRORS.c.warning == warnings)
         with self._database.read() as connection:
-            return [RowError(row.row, row.file, row.problem) for row in connection.execute(query)]
+            rows = connection.execute(query.order_by(_ERRORS.c.pk).limit(limit))
+            return [RowError(row.row, row.file, row.problem, row.warning) for row in rows]
 
     def list(self, *, key_id: str | None, brand_id: str | None, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first; those of a key or brand, or all when both are None."""
@@ -187,10 +194,10 @@ class JobRows:
             changed = connection.execute(
                 _JOBS.update()
                 .where(_JOBS.c.pk == job.pk, _JOBS.c.lease_token == token)
-                .values(**values, error_count=_JOBS.c.error_count + len(errors))
+                .values(**values, error_count=_JOBS.c.error_count + sum(not error.warning for error in errors))
             )
             if changed.rowcount and errors:
-                rows = [{"job_pk": job.pk, "row": e.row, "file": e.file, "problem": e.problem} for e in errors]
+                rows = [{"job_pk": job.pk, **dataclasses.asdict(error)} for error in errors]
                 connection.execute(_ERRORS.insert(), rows)
         return bool(changed.rowcount)
 

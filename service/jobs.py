@@ -85,6 +85,10 @@ class Jobs:
         """Its first row errors."""
         return self._rows.errors(job, limit)
 
+    def warnings(self, job: Job, limit: int = 1000) -> list[RowError]:
+        """The first rows that were done though something about them is odd."""
+        return self._rows.errors(job, limit, warnings=True)
+
     def list(self, owner: Starter | None, limit: int, cursor: str | None = None) -> Page[Job]:
         """Newest first: the owner's (and its brand's), or everybody's when `owner` is None."""
         return self._rows.list(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from indexes.background import BACKGROUND, Background
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
@@ -36,7 +37,7 @@ from service.sessions import Sessions
 from service.settings import Settings
 from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
-from vision.embedders import calibration_path, load_embedder
+from vision.embedders import calibration_path, load_embedder, model_directory
 from vision.embedding import Embedder, Space
 from vision.images import DecodeLimits
 from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
@@ -62,6 +63,7 @@ class Runtime:
     spool: Spool
     fetcher: Fetcher
     embedder: Embedder
+    background: Background | None
     calibration: Calibration
     gallery: Gallery
     searcher: Searcher[PhotoDescription, LogoScene, LogoTemplate]
@@ -142,6 +144,7 @@ class Runtime:
         self.embedder = embedder or load_embedder(
             settings.model, device=settings.device, precision=settings.precision, threads=settings.embed_threads
         )
+        self.background = load_background(settings.model, self.embedder.space)
         self.calibration = load_calibration(settings.model, self.embedder.space)
         self.gallery = Gallery.open(self.database, self.embedder.space, settings.snapshots_dir)
         stack.callback(self.gallery.close)
@@ -168,7 +171,7 @@ class Runtime:
     def _open_work(self, stack: contextlib.ExitStack) -> None:
         self.pipeline = Pipeline(self.settings, self.embedder, self.searcher, self.metrics)
         stack.callback(lambda: self.pipeline.close(self._drain))
-        self.enrolment = Enrolment(self.pipeline, self.catalog, self.gallery, self.pictures)
+        self.enrolment = Enrolment(self.pipeline, self.catalog, self.gallery, self.pictures, self.background)
         store = ListingStore(self.database)
         self.listings = Listings(
             self.settings,
@@ -206,6 +209,19 @@ class Runtime:
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():
             self.metrics.jobs.labels(state).set(count)
+
+
+def load_background(model: str, space: Space) -> Background | None:
+    """The background set that travels with `model`, where there is one of this very space."""
+    directory = model_directory(model)
+    path = directory / BACKGROUND if directory else None
+    if path is None or not path.is_file():
+        return None
+    background = Background.load(path)
+    if background.space_id == space.id:
+        return background
+    _LOG.warning("the background set of %s was made in space %s, not %s", model, background.space_id, space.id)
+    return None
 
 
 def load_calibration(model: str, space: Space) -> Calibration:

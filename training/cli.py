@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from training.background import background
 from training.calibrate import calibrate, floors
 from training.evaluate import evaluate
 from vision.embedders import DEFAULT_MODEL
@@ -46,6 +47,7 @@ def measure(
     typer.echo(f"a window on the mark in {result.windows:.3f} of the scenes")
 
 
+app.command("background")(background)
 app.command("calibrate")(calibrate)
 app.command("floors")(floors)
 app.command("evaluate")(evaluate)

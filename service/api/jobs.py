@@ -44,9 +44,10 @@ class JobSummary(BaseModel):
 
 
 class JobOut(JobSummary):
-    """A job; `errors` are the first thousand, `error_count` counts all."""
+    """A job; `errors` are the first thousand, `error_count` counts all. Rows with a warning were done all the same."""
 
     errors: list[RowErrorOut]
+    warnings: list[RowErrorOut]
 
 
 class JobList(BaseModel):
@@ -98,5 +99,8 @@ def summary(job: Job) -> dict[str, Any]:
 
 def _show(jobs: Jobs, job_id: str, principal: Principal) -> JobOut:
     job = find_job(jobs, job_id, principal)
-    errors = [RowErrorOut(row=e.row, file=e.file, problem=e.problem) for e in jobs.errors(job, MAX_ERRORS)]
-    return JobOut(**summary(job), errors=errors)
+    errors, warnings = (
+        [RowErrorOut(row=e.row, file=e.file, problem=e.problem) for e in found]
+        for found in (jobs.errors(job, MAX_ERRORS), jobs.warnings(job, MAX_ERRORS))
+    )
+    return JobOut(**summary(job), errors=errors, warnings=warnings)

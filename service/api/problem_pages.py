@@ -22,6 +22,8 @@ MEANINGS = {
     "conflict": "Something that exists stands in the way; `existing_id` names it where there is one. Change that "
     "one, or take another name. With an idempotency key: the first request is still running, ask again in a moment.",
     "corrupt-image": "The file begins as a picture and cannot be decoded: it is cut off or damaged. Send it whole.",
+    "duplicate": "The brand has this picture, or one that can hardly be told from it, as another reference: "
+    "`existing_id` names that one. Both are kept and looked for; delete one of them if they are the same product.",
     "empty-image": "The file has no bytes at all.",
     "fetch-failed": "The picture's address could not be fetched, or may not be: only public http and https addresses "
     "without a user name are, within a few seconds and up to the size of a picture. Or send the picture itself.",
@@ -42,6 +44,9 @@ MEANINGS = {
     "picture-missing": "A stored picture is gone from the picture store. The operator has to restore it from a backup.",
     "storage-failed": "Disk, bucket or database is full, read-only or out of reach. Nothing was stored: send again "
     "after the seconds in Retry-After, once the operator has mended it.",
+    "too-generic": "The picture has too little of its own to be a reference: one colour, a line, stripes, a simple "
+    "shape, a page of plain text, or a look that half of all pictures share. It would be found in listings that have "
+    "nothing to do with the brand. Send a picture that shows the product or the whole mark.",
     "too-large": "The body has more bytes, rows, files or pictures than this call takes. Send less at once.",
     "too-many-requests": "This caller sends too much at once. Send again after the seconds in Retry-After.",
     "unauthorized": "The request has no key, or one that is not live. Send `Authorization: Bearer <key>`.",

@@ -120,9 +120,9 @@ def _import_here(runtime: Runtime, catalogue: Catalogue, report: Report) -> JobS
         time.sleep(_POLL)
         job = runtime.jobs.get(job.id)
         report(job.done, job.total)
-    errors = runtime.jobs.errors(job)
     return _state(job) | {
-        "errors": [{"row": error.row, "file": error.file, "problem": error.problem} for error in errors]
+        name: [{"row": error.row, "file": error.file, "problem": error.problem} for error in found]
+        for name, found in (("errors", runtime.jobs.errors(job)), ("warnings", runtime.jobs.warnings(job)))
     }
 
 
@@ -199,6 +199,9 @@ def _conclude(job: JobState, as_json: bool, notes: Console) -> None:
             notes.print(f"  row {error['row']} {error['file'] or ''}: {_sentence(error['problem'])}", markup=False)
         if len(errors) > _SHOWN_ERRORS:
             notes.print(f"  … and {len(errors) - _SHOWN_ERRORS} more (--json shows the first thousand)")
+        if warnings := job.get("warnings"):
+            notes.print(f"{len(warnings)} rows have a warning (--json shows them), the first:")
+            notes.print(f"  row {warnings[0]['row']}: {_sentence(warnings[0]['problem'])}", markup=False)
     if job["state"] != "succeeded":
         raise CommandFailed(f"The import ended {job['state']}: {_sentence(job.get('problem')) or 'see the log'}")
     if errors:

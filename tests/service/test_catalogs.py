@@ -99,6 +99,45 @@ def test_many_pictures_named_by_their_paths(client, brand):
     assert len(found) == 31
 
 
+def test_what_is_too_generic_is_a_row_error_that_says_so(client, brand):
+    flat, wide = np.full((200, 200, 3), 120, np.uint8), np.full((120, 8, 3), 120, np.uint8)
+    stripes = np.where(np.arange(200)[:, None, None] // 10 % 2 == 0, 20, 230) * np.ones((200, 200, 3))
+    files = {
+        "flat.jpg": encode_jpeg(flat),
+        "good.jpg": photo(0),
+        "logos/stripes.jpg": encode_jpeg(stripes.astype(np.uint8)),
+        "thin.jpg": encode_jpeg(wide),
+    }
+    job = finish(client, send(client, brand, archive=packed(files)))
+    said = {error["file"]: error["problem"] for error in job["errors"]}
+    assert {name: problem["type"] for name, problem in said.items()} == {
+        "flat.jpg": "/problems/too-generic",
+        "logos/stripes.jpg": "/problems/too-generic",
+        "thin.jpg": "/problems/image-too-small",
+    }
+    assert said["flat.jpg"]["reason"] == "too_generic"
+    assert "one direction" in said["logos/stripes.jpg"]["detail"]
+    assert set(references(client, brand)) == {("photo", "good.jpg")}
+
+
+def test_a_picture_the_brand_has_already_is_kept_with_a_warning_that_names_it(client, brand):
+    other = client.post("/v1/brands", json={"name": "Other"}).json()["id"]
+    finish(client, send(client, other, archive=packed({"theirs.jpg": photo(0)})))
+    finish(client, send(client, brand, archive=packed({"first.jpg": photo(0), "logos/first.jpg": photo(0)})))
+    source = np.ascontiguousarray(data.astronaut()[:180, :200])
+    again = {"first.jpg": photo(0), "second.jpg": photo(0), "saved.jpg": encode_jpeg(source, 60), "new.jpg": photo(2)}
+    job = finish(client, send(client, brand, archive=packed(again)))
+    assert (job["state"], job["errors"], job["error_count"]) == ("succeeded", [], 0)
+    first = references(client, brand)["photo", "first.jpg"]["id"]
+    warned = {warning["file"]: warning["problem"] for warning in job["warnings"]}
+    assert {name: problem["existing_id"] for name, problem in warned.items()} == {
+        "second.jpg": first,
+        "saved.jpg": first,
+    }
+    assert "first.jpg" in warned["second.jpg"]["detail"]
+    assert len(references(client, brand)) == 5
+
+
 def test_bad_files_are_row_errors_and_the_rest_is_enrolled(client, brand):
     good = {f"{number}.jpg": photo(number) for number in range(3)}
     bad = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.callers import as_role
 from tests.photographs import jpeg, mark
+from vision.images import encode_png
 
 
 @pytest.fixture
@@ -66,6 +68,14 @@ def test_a_used_external_id_is_a_conflict_that_names_the_holder(client, brand):
     assert again.status_code == 409
     assert again.json()["existing_id"] == first
     assert enrol(client, brand, mark(), kind="logo", external_id="SKU-1").status_code == 201
+
+
+def test_a_picture_of_one_colour_is_too_generic(client, brand):
+    refused = enrol(client, brand, encode_png(np.full((200, 200, 3), 90, np.uint8)), external_id="SKU-9")
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/too-generic")
+    assert refused.json()["reason"] == "too_generic"
+    assert client.get(f"/v1/brands/{brand}/references").json()["items"] == []
+    assert client.get("/problems/too-generic").status_code == 200
 
 
 @pytest.mark.parametrize(

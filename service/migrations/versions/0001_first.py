@@ -210,6 +210,7 @@ def upgrade() -> None:
         sa.Column("row", sa.Integer(), nullable=True),
         sa.Column("file", sa.Text(), nullable=True),
         sa.Column("problem", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("warning", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["job_pk"], ["jobs.pk"], name=op.f("fk_job_errors_job_pk_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_job_errors")),
     )

@@ -52,7 +52,16 @@ export class Transfer {
   /** One thing that failed, and why. */
   error(where, what) {
     this.errors += 1;
-    if (this.errors > SHOWN_ERRORS) return;
+    this.note(where, what);
+  }
+
+  /** One thing that was done though something about it is odd. */
+  warning(where, what) {
+    this.note(where, `Warning: ${what}`);
+  }
+
+  note(where, what) {
+    if (this.list.childElementCount >= SHOWN_ERRORS) return;
     const row = document.createElement("li");
     for (const [name, text] of [["where", where], ["what", what]]) {
       const part = document.createElement("span");

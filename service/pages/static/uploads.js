@@ -93,11 +93,14 @@ export function resumeJobs(list, brand, finished) {
 
 async function follow(transfer, brand, id) {
   let seen = 0;
+  let warned = 0;
   for (let wait = 0.2; ; wait = Math.min(wait * 1.3, 2)) {
     const job = await (await patiently(() => call(`/v1/jobs/${id}`))).json();
     transfer.advance(job.done, job.total ?? 0);
     for (const error of job.errors.slice(seen)) transfer.error(place(error), said(error.problem));
     seen = Math.max(seen, job.errors.length);
+    for (const warning of job.warnings.slice(warned)) transfer.warning(place(warning), said(warning.problem));
+    warned = Math.max(warned, job.warnings.length);
     if (!["queued", "running"].includes(job.state)) {
       forget(brand, id);
       return ended(transfer, job);
