@@ -23,12 +23,12 @@ from indexes.gallery import Gallery
 from indexes.scoring import Calibration
 from indexes.search import Searcher
 from training.evaluation.outcomes import Outcome, outcome_of_matches
+from training.evaluation.runs import BATCH
 from training.protocols import Asked, Enrolled, Protocol
 from vision.embedding import Embedder, Kind, QueryEmbedding, Regions
 from vision.images import Picture, decode
 from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
 
-BATCH: Final = 16
 _DONE: Final = "enrolled"
 AnySearcher: TypeAlias = Searcher[PhotoDescription, LogoScene, LogoTemplate]
 

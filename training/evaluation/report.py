@@ -28,7 +28,14 @@ _WORDS: Final = {
 
 
 def write_report(
-    out: Path, every: Sequence[Outcomes], space: Space, calibration: Calibration, *, draws: int, effort: int | None
+    out: Path,
+    every: Sequence[Outcomes],
+    space: Space,
+    calibration: Calibration,
+    *,
+    draws: int,
+    effort: int | None,
+    missing: Sequence[str] = (),
 ) -> str:
     """Write `evaluation.json` and `evaluation.md` into `out`; the Markdown."""
     report: dict[str, Any] = {
@@ -36,6 +43,7 @@ def write_report(
         "space": space.id,
         "calibration": calibration.version,
         "effort": "listing" if effort is None else f"first {effort}",
+        "missing": list(missing),
         "rows": [
             {"table": one.table, "gallery": one.gallery, "kind": one.kind, "by": one.by} | summary(one, draws=draws)
             for one in every

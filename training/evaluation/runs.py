@@ -1,8 +1,8 @@
 """Putting all questions of a protocol, with the answers kept: a run that was stopped goes on where it stood.
 
-Place in the flow: `training.evaluate` → **runs** → `training.evaluation.catalogue`. Kept files lie in a folder named
-by everything that decides an answer: the protocol, the space, the calibration, the effort and the source code of
-vision, indexes and the edits. Several processes may share the questions, one thread each.
+Place in the flow: `training.evaluate` → **runs** → whoever answers, the service's search
+(`training.evaluation.catalogue`) or a peer (`training.evaluation.rivals`). Several processes may share the questions,
+one thread each. Knows no figures.
 """
 
 from __future__ import annotations
@@ -12,79 +12,95 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import indexes
 import training
 import vision
-from indexes.scoring import Calibration
-from training.evaluation.catalogue import BATCH, Examiner, enrol_galleries, examiner
+from training import protocols
 from training.evaluation.outcomes import Outcome, Outcomes
-from training.protocols import Protocol
-from vision.embedders import load_embedder
-from vision.embedding import Embedder
+from training.protocols import Asked
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many questions are answered, and of how many."""
 
-_EDITS: Final = ("challenge.py", "covering.py", "protocols.py", "packages.py", "datasets.py", "printing.py", "marks.py")
+Answered: TypeAlias = dict[int, dict[str, Outcome]]
+"""Outcomes by the question's number and by gallery."""
+
+BATCH: Final = 16
+_QUESTIONS: Final = ("challenge.py", "covering.py", "protocols.py", "datasets.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One protocol for one model at one effort. `per_kind` None is what a listing gets."""
+class Asker(Protocol):
+    """Whoever answers."""
 
-    model: str
-    calibration: Path | None
-    protocol: Protocol
-    folder: Path
-    per_kind: int | None = None
-    workers: int = 1
+    def ask(self, questions: Sequence[Asked]) -> list[dict[str, Outcome]]:
+        """The outcomes of a few questions, by gallery."""
+        ...
 
 
-def run(plan: Run, embedder: Embedder, calibration: Calibration, progress: Progress | None = None) -> list[Outcomes]:
-    """Enrol and ask what is not kept yet; the outcomes by gallery."""
-    shelf = plan.folder / f"{plan.protocol.name}-{_digest(plan.protocol.key, embedder.space.id)}"
-    enrol_galleries(embedder, plan.protocol, shelf)
-    effort = "listing" if plan.per_kind is None else f"first{plan.per_kind}"
-    kept = Kept(shelf / f"{effort}-{_digest(calibration.version)}.jsonl")
+class Plan(Protocol):
+    """One protocol for one method; it can be sent to another process and opened there."""
+
+    @property
+    def protocol(self) -> protocols.Protocol:
+        """What is asked."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """The method's name in reports."""
+        ...
+
+    @property
+    def kept(self) -> Path:
+        """Where answers are kept: the name holds everything that decides one."""
+        ...
+
+    def open(self, *, threads: int | None) -> AbstractContextManager[Asker]:
+        """The method, ready to be asked, with `threads` threads (None: the engine's own choice)."""
+        ...
+
+
+def run(plan: Plan, progress: Progress | None = None, *, workers: int = 1) -> list[Outcomes]:
+    """Ask what is not kept yet; the outcomes by table and gallery."""
+    kept = Kept(plan.kept)
     known = kept.read()
     missing = [number for number in range(len(plan.protocol)) if number not in known]
-    for answered in _answers(plan, embedder, calibration, shelf, missing):
+    parts = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    for answered in _shared(plan, parts, workers) if workers > 1 and len(parts) > 1 else _alone(plan, parts):
         kept.append(answered)
         known.update(answered)
         if progress is not None:
             progress(len(known), len(plan.protocol))
-    return gathered(plan.protocol, embedder.space.model, known)
+    return gathered(plan, known)
 
 
-def gathered(protocol: Protocol, by: str, known: Mapping[int, Mapping[str, Outcome]]) -> list[Outcomes]:
+def gathered(plan: Plan, known: Mapping[int, Mapping[str, Outcome]]) -> list[Outcomes]:
     """Outcomes by table and gallery from those of every question; negatives count in every table."""
     ordered = [known[number] for number in sorted(known)]
     every = [outcome for row in ordered for outcome in row.values()]
     tables = dict.fromkeys(outcome.table for outcome in every if not outcome.negative)
-    galleries = sorted(ordered[0]) if ordered else []
-    return [
-        Outcomes(table, name, protocol.kind, by, tuple(
-            row[name] for row in ordered if row[name].negative or row[name].table == table
-        ))
-        for table in tables
-        for name in galleries
-    ]  # fmt: skip
+    found: list[Outcomes] = []
+    for table in tables:
+        for gallery in sorted(ordered[0]):
+            column = [row[gallery] for row in ordered]
+            own = tuple(one for one in column if one.negative or one.table == table)
+            found.append(Outcomes(table, gallery, plan.protocol.kind, plan.by, own))
+    return found
 
 
 class Kept:
-    """Answers of a run in a file, one line for each question and gallery."""
+    """Answers of a run in a file, one line for each question."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> dict[int, dict[str, Outcome]]:
+    def read(self) -> Answered:
         """What was answered so far; a line that was cut off is asked again."""
-        known: dict[int, dict[str, Outcome]] = {}
+        known: Answered = {}
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
                 try:
@@ -94,7 +110,7 @@ class Kept:
                 known[int(number)] = {name: Outcome.from_line(row) for name, row in rows.items()}
         return known
 
-    def append(self, answered: dict[int, dict[str, Outcome]]) -> None:
+    def append(self, answered: Answered) -> None:
         """Keep a few more."""
         lines = [
             json.dumps([number, {name: outcome.as_line() for name, outcome in rows.items()}])
@@ -105,61 +121,52 @@ class Kept:
             file.write("".join(f"{line}\n" for line in lines))
 
 
-def _answers(
-    plan: Run, embedder: Embedder, calibration: Calibration, shelf: Path, missing: Sequence[int]
-) -> Iterator[dict[int, dict[str, Outcome]]]:
-    parts = [list(missing[start : start + BATCH]) for start in range(0, len(missing), BATCH)]
-    if plan.workers <= 1 or len(parts) < 2:
-        with examiner(embedder, calibration, plan.protocol, shelf, plan.per_kind) as asker:
+def digest(*parts: str, code: Sequence[Path] = ()) -> str:
+    """A short hash of texts, of the code that makes questions, and of `code` (files or folders)."""
+    home = Path(str(training.__file__)).parent
+    files = [home / name for name in _QUESTIONS]
+    for place in code:
+        files += sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    content = "\n".join(parts).encode() + b"".join(path.read_bytes() for path in files)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def search_code() -> list[Path]:
+    """The packages that decide what the service's search answers."""
+    return [Path(str(package.__file__)).parent for package in (vision, indexes)]
+
+
+def _alone(plan: Plan, parts: Sequence[Sequence[int]]) -> Iterator[Answered]:
+    if parts:
+        with plan.open(threads=None) as asker:
             yield from (_answer(plan.protocol, asker, part) for part in parts)
-        return
+
+
+def _shared(plan: Plan, parts: Sequence[Sequence[int]], workers: int) -> Iterator[Answered]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(plan.workers, context, _Worker.start, (plan, shelf)) as pool:
+    with ProcessPoolExecutor(workers, context, _Worker.start, (plan,)) as pool:
         for done in as_completed([pool.submit(_Worker.answer, part) for part in parts]):
             yield done.result()
 
 
-def _answer(protocol: Protocol, asker: Examiner, numbers: Sequence[int]) -> dict[int, dict[str, Outcome]]:
+def _answer(protocol: protocols.Protocol, asker: Asker, numbers: Sequence[int]) -> Answered:
     return dict(zip(numbers, asker.ask([protocol.question(number) for number in numbers]), strict=True))
 
 
 class _Worker:
-    """A process of its own: one embedder with one thread, and the catalogues opened once."""
+    """What a process of the pool keeps between two parts."""
 
-    current: _Worker
-
-    def __init__(self, plan: Run, shelf: Path) -> None:
-        embedder = load_embedder(plan.model, threads=1)
-        judge = judge_of(plan.calibration, embedder)
-        self._protocol = plan.protocol
-        self._open = ExitStack()
-        self._asker = self._open.enter_context(examiner(embedder, judge, plan.protocol, shelf, plan.per_kind))
+    protocol: protocols.Protocol
+    asker: Asker
+    held: ExitStack
 
     @classmethod
-    def start(cls, plan: Run, shelf: Path) -> None:
+    def start(cls, plan: Plan) -> None:
         """Called once in the process."""
-        cls.current = cls(plan, shelf)
+        cls.held = ExitStack()
+        cls.protocol, cls.asker = plan.protocol, cls.held.enter_context(plan.open(threads=1))
 
     @classmethod
-    def answer(cls, numbers: Sequence[int]) -> dict[int, dict[str, Outcome]]:
+    def answer(cls, numbers: Sequence[int]) -> Answered:
         """The outcomes of these questions."""
-        return _answer(cls.current._protocol, cls.current._asker, numbers)
-
-
-def judge_of(path: Path | None, embedder: Embedder) -> Calibration:
-    """The calibration of a file for an embedder's space; neutral without a file."""
-    return Calibration.load(path).within(embedder.space.id) if path else Calibration.uncalibrated()
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join([*parts, _sources()]).encode()).hexdigest()[:16]
-
-
-def _sources() -> str:
-    """A hash over the code that decides an answer."""
-    files: list[Path] = []
-    for package in (vision, indexes):
-        files += Path(str(package.__file__)).parent.rglob("*.py")
-    home = Path(str(training.__file__)).parent
-    files += [path for name in _EDITS if (path := home / name).exists()]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+        return _answer(cls.protocol, cls.asker, numbers)
