@@ -17,7 +17,7 @@ from indexes import changes
 from indexes.brands import BRANDS, Brand
 from indexes.changes import Change
 from indexes.database import Database, utc_now
-from indexes.embeddings import EMBEDDINGS, embedding_row
+from indexes.embeddings import EMBEDDINGS, Embeddings, embedding_row
 from indexes.errors import Conflict, NotFound
 from indexes.ids import new_id
 from indexes.paging import Page, decode_cursor, encode_cursor
@@ -74,15 +74,35 @@ class Catalog:
             connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
             return _change(connection, old, values)
 
-    def embed(self, reference_id: str, space: Space, regions: Regions) -> Reference:
-        """Give the reference its vectors in `space`, beside those of other spaces; `NotFound`."""
+    def embed(self, items: Sequence[tuple[Reference, Regions]], space: Space) -> int:
+        """Give references their vectors in `space`, beside those of other spaces; returns how many got them.
+
+        One that was erased, or given another picture since it was read, is passed over.
+        """
+        rows = {ref.pk: embedding_row(ref.pk, ref.kind, space, regions) for ref, regions in items}
         with self._database.write() as connection:
-            old = _one(connection, REFERENCES.c.id == reference_id)
-            mine = sa.and_(EMBEDDINGS.c.reference_pk == old.pk, EMBEDDINGS.c.space == space.id)
-            connection.execute(sa.delete(EMBEDDINGS).where(mine))
-            connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
-            changes.record(connection, [Change(old.brand_pk, old.pk)])
-        return old
+            same = sa.select(REFERENCES.c.pk, REFERENCES.c.sha256).where(REFERENCES.c.pk.in_(rows)).with_for_update()
+            pictures = {row.pk: row.sha256 for row in connection.execute(same)}
+            kept = [ref for ref, _ in items if pictures.get(ref.pk) == ref.sha256]
+            if kept:
+                pks = [ref.pk for ref in kept]
+                mine = sa.and_(EMBEDDINGS.c.reference_pk.in_(pks), EMBEDDINGS.c.space == space.id)
+                connection.execute(sa.delete(EMBEDDINGS).where(mine))
+                connection.execute(sa.insert(EMBEDDINGS), [rows[pk] for pk in pks])
+                changes.record(connection, [Change(ref.brand_pk, ref.pk, space.id) for ref in kept])
+        return len(kept)
+
+    def forget(self, space_id: str) -> int:
+        """Delete every vector of a space that nothing serves any more, a stretch at a time; returns how many rows."""
+        gone = 0
+        while True:
+            some = sa.select(EMBEDDINGS.c.reference_pk).where(EMBEDDINGS.c.space == space_id).limit(_CHUNK)
+            mine = sa.and_(EMBEDDINGS.c.space == space_id, EMBEDDINGS.c.reference_pk.in_(some))
+            with self._database.write() as connection:
+                count = connection.execute(sa.delete(EMBEDDINGS).where(mine)).rowcount
+            if not count:
+                return gone
+            gone += count
 
     def without_vectors(self, space: Space, after_pk: int, limit: int) -> list[Reference]:
         """The next `limit` active references after `after_pk` that have no vectors in `space`."""
@@ -93,6 +113,10 @@ class Catalog:
         query = query.where(REFERENCES.c.pk > after_pk).order_by(REFERENCES.c.pk).limit(limit)
         with self._database.read() as connection:
             return [as_reference(row) for row in connection.execute(query)]
+
+    def lacking(self, space: Space) -> int:
+        """How many active references have no vectors in `space`."""
+        return Embeddings(self._database, space).missing()
 
     def update(self, reference_id: str, **changed: Any) -> Reference:
         """Change `title`, `gtin`, `right_id` or `status`; `NotFound`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
@@ -28,6 +28,7 @@ INDEX_OPS = sa.Table(
     sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("brand_pk", sa.BigInteger, nullable=False),
     sa.Column("reference_pk", sa.BigInteger),  # no foreign key: the entry outlives the row
+    sa.Column("space", sa.String(80)),  # the one space whose vectors changed; null: every space
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -49,10 +50,11 @@ _KEEP = sa.text("INSERT INTO counters (name, value) VALUES (:name, :value) ON CO
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One reference changed, or (`reference_pk` None) everything of one brand went."""
+    """One reference changed, or (`reference_pk` None) everything of one brand went; in one `space`, or in all."""
 
     brand_pk: int
     reference_pk: int | None
+    space: str | None = None
 
 
 def record(connection: sa.Connection, changed: Sequence[Change]) -> int:
@@ -63,7 +65,7 @@ def record(connection: sa.Connection, changed: Sequence[Change]) -> int:
     last = connection.execute(_ADVANCE, {"name": _GENERATION, "count": len(changed)}).scalar_one()
     now = utc_now()
     rows = [
-        {"generation": generation, "brand_pk": entry.brand_pk, "reference_pk": entry.reference_pk, "created_at": now}
+        {"generation": generation, **asdict(entry), "created_at": now}
         for generation, entry in enumerate(changed, start=last - len(changed) + 1)
     ]
     if rows:
@@ -93,19 +95,23 @@ class Changes:
             connection.execute(_KEEP, {"name": CATALOGUE, "value": secrets.randbits(62) + 1})
         return self._value(CATALOGUE)
 
-    def since(self, generation: int, limit: int = 20_000) -> tuple[int, list[Change]] | None:
+    def since(
+        self, generation: int, limit: int = 20_000, *, space: str | None = None
+    ) -> tuple[int, list[Change]] | None:
         """At most `limit` changes after `generation` in order, and the generation of the last of them.
 
-        None when the log no longer reaches back so far: then only a rebuild brings an index up to date.
+        With `space` those that concern other spaces alone are left out, and still counted. None when the log no longer
+        reaches back so far: then only a rebuild brings an index up to date.
         """
-        columns = (INDEX_OPS.c.generation, INDEX_OPS.c.brand_pk, INDEX_OPS.c.reference_pk)
+        columns = (INDEX_OPS.c.generation, INDEX_OPS.c.brand_pk, INDEX_OPS.c.reference_pk, INDEX_OPS.c.space)
         query = sa.select(*columns).where(INDEX_OPS.c.generation > generation)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(INDEX_OPS.c.generation).limit(limit)).all()
         if generation < self.floor():  # asked after the read: a trim in between is noticed
             return None
         last = int(rows[-1].generation) if rows else generation
-        return last, [Change(row.brand_pk, row.reference_pk) for row in rows]
+        found = [Change(row.brand_pk, row.reference_pk, row.space) for row in rows]
+        return last, [change for change in found if space is None or change.space in (None, space)]
 
     def trim(self, generation: int) -> int:
         """Delete entries up to `generation`, raising the floor in the same transaction; returns how many went."""

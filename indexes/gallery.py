@@ -174,11 +174,11 @@ class Gallery:
     def _follow(self, pair: IndexPair) -> bool:
         """Apply every committed change to `pair`; false when the log does not reach back to it."""
         while True:
-            found = self._changes.since(pair.generation, _STEP)
+            found = self._changes.since(pair.generation, _STEP, space=self.space.id)
             if found is None:
                 return False
             last, changed = found
-            if not changed:
+            if last == pair.generation:
                 return True
             pair.apply(changed, last, self._embeddings)
 

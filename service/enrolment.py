@@ -8,6 +8,7 @@ already is taken, and `twin` names the one that was there first. Knows no HTTP a
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from indexes.background import Background
@@ -22,11 +23,20 @@ from vision.embedding import Kind
 TWIN: Final = 0.985
 """Similarity of two whole pictures from which they can hardly be told apart: the same file saved again has 0.99."""
 _NEAR: Final = 8
+_PATIENCE = 60.0
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg"}
 
 
-class Follows(Protocol):
-    """The index that has to learn of a change: `indexes.gallery.Gallery`."""
+class Serves(Protocol):
+    """The spaces: which model judges, and the indexes that have to learn of a change (`service.spaces.Spaces`)."""
+
+    def steady(self) -> AbstractContextManager[None]:
+        """While the block runs the model is not exchanged."""
+        ...
+
+    def background(self, space_id: str) -> Background | None:
+        """The background set of a space."""
+        ...
 
     def catch_up(self) -> object:
         """Apply what was committed since."""
@@ -40,16 +50,8 @@ class Follows(Protocol):
 class Enrolment:
     """Adds and removes references. Thread-safe."""
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        catalog: Catalog,
-        gallery: Follows,
-        pictures: PictureKeeper,
-        background: Background | None = None,
-    ) -> None:
-        self._pipeline, self._catalog, self._gallery, self._pictures = pipeline, catalog, gallery, pictures
-        self._background = background
+    def __init__(self, pipeline: Pipeline, catalog: Catalog, spaces: Serves, pictures: PictureKeeper) -> None:
+        self._pipeline, self._catalog, self._spaces, self._pictures = pipeline, catalog, spaces, pictures
 
     def add(
         self,
@@ -97,7 +99,7 @@ class Enrolment:
     ) -> Reference:
         """Store a picture that the pipeline has embedded. `fields`: external_id, title, gtin, right_id."""
         picture = embedded.picture
-        refuse_generic(kind, picture.pixels, embedded.regions, self._background)
+        self._refuse_generic(kind, embedded)
         new = NewReference(
             brand_id=brand_id,
             kind=kind,
@@ -110,9 +112,10 @@ class Enrolment:
             height=picture.height,
             media_type=media_type(picture.format),
         )
-        with self._pictures.keep({picture.sha256: data}):
+        with self._spaces.steady(), self._pictures.keep({picture.sha256: data}):
+            embedded = self._present(embedded, new.kind, data)
             reference = self._catalog.add(new, embedded.space, embedded.regions)
-        self._gallery.catch_up()
+        self._spaces.catch_up()
         return reference
 
     def renew(
@@ -120,8 +123,9 @@ class Enrolment:
     ) -> Reference:
         """Give an existing reference a new picture and those `fields` that are not None."""
         picture = embedded.picture
-        refuse_generic(existing.kind, picture.pixels, embedded.regions, self._background)
-        with self._pictures.keep({picture.sha256: data}):
+        self._refuse_generic(existing.kind, embedded)
+        with self._spaces.steady(), self._pictures.keep({picture.sha256: data}):
+            embedded = self._present(embedded, existing.kind, data)
             reference = self._catalog.replace_image(
                 existing.id,
                 sha256=picture.sha256,
@@ -134,7 +138,7 @@ class Enrolment:
             given = {name: value for name, value in fields.items() if value is not None}
             if given:
                 reference = self._catalog.update(existing.id, **given)
-        self._gallery.catch_up()
+        self._spaces.catch_up()
         if existing.sha256 != reference.sha256:
             self._pictures.release([existing.sha256])
         return reference
@@ -147,21 +151,31 @@ class Enrolment:
         return self._catalog.same_picture(reference) or self._look_alike(reference)
 
     def _look_alike(self, reference: Reference) -> Reference | None:
-        found = self._gallery.similar(reference.kind, reference.pk, _NEAR)
+        found = self._spaces.similar(reference.kind, reference.pk, _NEAR)
         near = {one.reference_pk for one in found if one.similarity >= TWIN and one.reference_pk < reference.pk}
         rows = self._catalog.matchable(near, {reference.brand_pk}) if near else {}
         return rows[min(rows)][0] if rows else None
 
+    def _refuse_generic(self, kind: Kind, embedded: EmbeddedReference) -> None:
+        background = self._spaces.background(embedded.space.id)
+        refuse_generic(kind, embedded.picture.pixels, embedded.regions, background)
+
+    def _present(self, embedded: EmbeddedReference, kind: Kind, data: bytes) -> EmbeddedReference:
+        """`embedded`, anew if the model was exchanged since: what is acknowledged is searchable."""
+        if embedded.space.id == self._pipeline.space.id:
+            return embedded
+        return self._pipeline.reference(data, kind, patience=_PATIENCE).result()
+
     def update(self, reference_id: str, **changes: str | None) -> Reference:
         """Change `title`, `gtin` or `status`; a disabled one is not matched any more when this returns."""
         reference = self._catalog.update(reference_id, **changes)
-        self._gallery.catch_up()
+        self._spaces.catch_up()
         return reference
 
     def delete(self, reference_id: str) -> None:
         """Erase a reference with its vectors, and its picture where nothing else needs it."""
         gone = self._catalog.delete(reference_id)
-        self._gallery.catch_up()
+        self._spaces.catch_up()
         self._pictures.release([gone.sha256])
 
 

@@ -52,6 +52,8 @@ class Readiness:
                 return Overloaded(str(error), reason="database")
             if (lag := runtime.upkeep.lag) > STALE_SECONDS:
                 return Overloaded(f"The index has not followed the database for {lag:.0f} s.", reason="stale")
+            if (trouble := runtime.spaces.trouble) is not None:
+                return Overloaded(trouble, reason="space")
             runtime.pipeline.canary(runtime.settings.canary_timeout)
         except Exception as error:  # noqa: BLE001  # whatever fails the canary makes the process unfit
             detail = describe(error).detail

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 
-from indexes.background import BACKGROUND, Background
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
+from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
@@ -31,18 +32,25 @@ from service.metrics import Metrics
 from service.migrations import upgrade
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
+from service.pipeline.work import Search
 from service.previews import Previews
 from service.retention import Retention, pictures_in_use
 from service.sessions import Sessions
 from service.settings import Settings
+from service.spaces import SpaceRecords, Spaces
+from service.spaces.choosing import configured, loader, open_first, record_first
+from service.spaces.filling import Filling
+from service.spaces.life import Life
+from service.spaces.loading import Loads, Model
+from service.spaces.preparing import Preparing
 from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
-from vision.embedders import calibration_path, load_embedder, model_directory
-from vision.embedding import Embedder, Space
+from vision.embedding import Embedder
 from vision.images import DecodeLimits
-from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
+from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
+_SHADOW_SHARE = 0.25
 
 
 class Runtime:
@@ -62,11 +70,9 @@ class Runtime:
     idempotency: Idempotency
     spool: Spool
     fetcher: Fetcher
-    embedder: Embedder
-    background: Background | None
-    calibration: Calibration
-    gallery: Gallery
-    searcher: Searcher[PhotoDescription, LogoScene, LogoTemplate]
+    spaces: Spaces
+    filling: Filling
+    life: Life
     pipeline: Pipeline
     enrolment: Enrolment
     listings: Listings
@@ -90,19 +96,21 @@ class Runtime:
         embedder: Embedder | None = None,
         metrics: Metrics | None = None,
         require_vectors: bool = True,
+        loads: Loads | None = None,
     ) -> Runtime:
         """Migrate the database, load the model and the indexes, start the pipeline.
 
-        `embedder` replaces the one the settings name. What was opened is closed again when a later part fails. Where
-        the catalogue has references but none has vectors of this model, `SpaceMismatch` unless `require_vectors` is
-        false: an index that is empty by mistake would clear every listing.
+        `embedder` replaces the one the settings name, `loads` the way other models are loaded. What was opened is
+        closed again when a later part fails. Where the catalogue has references but none has vectors of this model,
+        `SpaceMismatch` unless `require_vectors` is false: an index that is empty by mistake would clear every listing.
         """
         with contextlib.ExitStack() as stack:
             runtime = cls(settings, metrics or Metrics(), stack)
             runtime._open_storage(stack)
-            runtime._open_index(stack, embedder)
+            runtime._open_spaces(stack, embedder, loads, repairing=not require_vectors)
             if require_vectors:
                 runtime._check_vectors()
+                runtime.confirm_space()
             runtime._open_work(stack)
             runtime._closers = stack.pop_all()
             return runtime
@@ -114,6 +122,25 @@ class Runtime:
         """
         self._drain = self.settings.drain_timeout if drain is None else drain
         self._closers.close()
+
+    @property
+    def embedder(self) -> Embedder:
+        """The model that judges now."""
+        return self.spaces.active.model.embedder
+
+    @property
+    def calibration(self) -> Calibration:
+        """Its calibration."""
+        return self.spaces.active.model.calibration
+
+    @property
+    def gallery(self) -> Gallery:
+        """Its index."""
+        return self.spaces.active.gallery
+
+    def confirm_space(self) -> None:
+        """Say in SQL that the space of this process is the active one, where the settings chose it."""
+        record_first(self.spaces, self._asked)
 
     def _open_storage(self, stack: contextlib.ExitStack) -> None:
         with disk_errors():
@@ -139,21 +166,22 @@ class Runtime:
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
 
-    def _open_index(self, stack: contextlib.ExitStack, embedder: Embedder | None) -> None:
-        settings = self.settings
-        self.embedder = embedder or load_embedder(
-            settings.model, device=settings.device, precision=settings.precision, threads=settings.embed_threads
-        )
-        self.background = load_background(settings.model, self.embedder.space)
-        self.calibration = load_calibration(settings.model, self.embedder.space)
-        self.gallery = Gallery.open(self.database, self.embedder.space, settings.snapshots_dir)
-        stack.callback(self.gallery.close)
-        self.searcher = Searcher(
+    def _open_spaces(
+        self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
+    ) -> None:
+        self._asked, self._repairing = configured(self.settings, embedder), repairing
+        load = loader(self.settings, embedder, loads)
+        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, self._make_search)
+        stack.callback(self.spaces.close)
+        open_first(self.spaces, self._asked, repairing=repairing)
+
+    def _make_search(self, model: Model, gallery: Gallery) -> Search:
+        return Searcher(
             catalog=self.catalog,
             brands=self.brands,
             blobs=self.blobs,
-            gallery=self.gallery,
-            calibration=self.calibration,
+            gallery=gallery,
+            calibration=model.calibration,
             photo_verifier=PhotoVerifier(),
             logo_verifier=LogoVerifier(),
             on_skipped=self.metrics.observe_skipped,
@@ -163,15 +191,16 @@ class Runtime:
         status = self.gallery.status()
         if not (missing := status["without_vectors"]):
             return
-        words = f"{missing} references have no vectors of the model {self.settings.model}"
+        words = f"{missing} references have no vectors of the model {self.embedder.space.model}"
         if not any(status["vectors"].values()):
             raise SpaceMismatch(f"{words}; run `brandwarden rebuild` with this model first.")
         _LOG.warning("%s and are not matched; run `brandwarden rebuild`", words)
 
     def _open_work(self, stack: contextlib.ExitStack) -> None:
-        self.pipeline = Pipeline(self.settings, self.embedder, self.searcher, self.metrics)
+        self.pipeline = Pipeline(self.settings, self.spaces.active.engine, self.metrics)
         stack.callback(lambda: self.pipeline.close(self._drain))
-        self.enrolment = Enrolment(self.pipeline, self.catalog, self.gallery, self.pictures, self.background)
+        self.spaces.on_exchange(self.pipeline.serve)
+        self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
         store = ListingStore(self.database)
         self.listings = Listings(
             self.settings,
@@ -179,26 +208,52 @@ class Runtime:
             pipeline=self.pipeline,
             pictures=self.pictures,
             fetcher=self.fetcher,
-            calibration=self.calibration,
         )
         stack.callback(self.listings.close)
         self.verdicts = Verdicts(self.database)
         self.retention = Retention(self.settings, store, self.listings)
-        self.upkeep = Upkeep(self.gallery, snapshot_every=self.settings.snapshot_every, forget=self.retention.purge)
+        self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
+        self._open_life()
+        self.upkeep = Upkeep(
+            self.spaces,
+            snapshot_every=self.settings.snapshot_every,
+            forget=self.retention.purge,
+            attend=self._attend,
+        )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
-        self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self.catalog_imports = CatalogImports(
             self.settings,
             self.jobs,
             catalog=self.catalog,
             enrolment=self.enrolment,
-            gallery=self.gallery,
+            gallery=self.spaces,
             fetcher=self.fetcher,
         )
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
         self.metrics.before_render(self._measure)
+
+    def _open_life(self) -> None:
+        changes = Changes(self.database)
+        self.filling = Filling(self.spaces, self.catalog, self.blobs, changes, self._give_way)
+        Preparing(self.spaces, self.catalog, self.blobs, self.jobs, self._give_way)
+        self.life = Life(
+            self.spaces, self.filling, self.jobs, self.catalog, setting=self._asked.setting, share=_SHADOW_SHARE
+        )
+
+    def _attend(self) -> None:
+        """Follow what SQL says of the spaces, and embed what they lack; a command that repairs does so itself."""
+        if not self._repairing:
+            self.spaces.follow()
+            self.filling.fill()
+
+    def _give_way(self) -> None:
+        """Work that nobody waits for lets listings go first, for a second at most."""
+        for _ in range(20):
+            if not self.pipeline.busy:
+                return
+            time.sleep(0.05)
 
     def _measure(self) -> None:
         """Bring the gauges up to date that nobody sets as things happen."""
@@ -209,28 +264,3 @@ class Runtime:
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():
             self.metrics.jobs.labels(state).set(count)
-
-
-def load_background(model: str, space: Space) -> Background | None:
-    """The background set that travels with `model`, where there is one of this very space."""
-    directory = model_directory(model)
-    path = directory / BACKGROUND if directory else None
-    if path is None or not path.is_file():
-        return None
-    background = Background.load(path)
-    if background.space_id == space.id:
-        return background
-    _LOG.warning("the background set of %s was made in space %s, not %s", model, background.space_id, space.id)
-    return None
-
-
-def load_calibration(model: str, space: Space) -> Calibration:
-    """The calibration that travels with `model`; without one that fits `space`, nothing goes beyond a review."""
-    path = calibration_path(model)
-    if path is None:
-        return Calibration.uncalibrated()
-    calibration = Calibration.load(path)
-    if calibration.fits(space.id):
-        return calibration.within(space.id)
-    _LOG.warning("the calibration of %s was fitted with space %s, not %s", model, calibration.space_id, space.id)
-    return Calibration.uncalibrated()

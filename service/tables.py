@@ -6,8 +6,21 @@ from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import idempotency, job_rows, keys, marketplaces, sessions
 from service.listings import tables as listings
+from service.spaces import tables as spaces
 
-OWNERS = (brands, references, embeddings, changes, keys, marketplaces, sessions, idempotency, job_rows, listings)
+OWNERS = (
+    brands,
+    references,
+    embeddings,
+    changes,
+    keys,
+    marketplaces,
+    sessions,
+    idempotency,
+    job_rows,
+    listings,
+    spaces,
+)
 """The modules, in the order their tables depend on one another."""
 
 __all__ = ["METADATA", "OWNERS"]

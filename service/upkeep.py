@@ -1,8 +1,9 @@
 """What a runtime does by itself between requests: follow the index, write snapshots, forget what is over.
 
-Two threads. One asks twice a second whether any process committed changes to the catalogue, so that they are searched
-within a second; the other does the slow work, which must not hold the first up. Both survive every error: a database
-that is gone for a minute costs staleness, which readiness tells, and not the process.
+Three threads. One asks twice a second whether any process committed changes to the catalogue, so that they are searched
+within a second; the others do slow work, which must not hold the first up: housekeeping, and attending to the spaces,
+for which models are loaded. All survive every error: a database that is gone for a minute costs staleness, which
+readiness tells, and not the process.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _LOG = logging.getLogger("brandwarden.upkeep")
 FOLLOW_SECONDS = 0.5
 MAINTAIN_SECONDS = 10.0
 FORGET_SECONDS = 3600.0
+ATTEND_SECONDS = 1.0
 
 
 class Follows(Protocol):
@@ -34,9 +36,16 @@ class Follows(Protocol):
 
 
 class Upkeep:
-    """The two threads, from `start` to `close`. `forget` erases what is over."""
+    """The threads, from `start` to `close`. `forget` erases what is over, `attend` looks after the spaces."""
 
-    def __init__(self, index: Follows, *, snapshot_every: int, forget: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        index: Follows,
+        *,
+        snapshot_every: int,
+        forget: Callable[[], object],
+        attend: Callable[[], object] = lambda: None,
+    ) -> None:
         self._index = index
         self._snapshot_every = snapshot_every
         self._forget = forget
@@ -49,6 +58,7 @@ class Upkeep:
                 args=(((self._maintain, MAINTAIN_SECONDS), (self._forget, FORGET_SECONDS)),),
                 name="housekeeping",
             ),
+            threading.Thread(target=self._run, args=(((attend, ATTEND_SECONDS),),), name="spaces"),
         ]
 
     @property

@@ -53,6 +53,18 @@ class ThumbnailEmbedder:
         return np.array(rows, np.float32).reshape(-1, self._space.logo_dim)
 
 
+class ContraryEmbedder(ThumbnailEmbedder):
+    """Asks with the opposite of what it saw, so that the right reference comes last."""
+
+    def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
+        """As above, every vector turned round."""
+        return [QueryEmbedding(_opposite(query.photo), _opposite(query.logo)) for query in super().embed_queries(batch)]
+
+
+def _opposite(regions: Regions) -> Regions:
+    return Regions(regions.boxes, -regions.vectors, regions.weights)
+
+
 def _embed(pixels: Pixels, boxes: Sequence[Box]) -> Regions:
     height, width = pixels.shape[:2]
     vectors = []

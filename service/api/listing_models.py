@@ -140,3 +140,4 @@ class SearchOut(BaseModel):
     matches: list[FoundOut]
     space: str
     index_generation: int
+    calibration: str

@@ -28,6 +28,8 @@ MEANINGS = {
     "fetch-failed": "The picture's address could not be fetched, or may not be: only public http and https addresses "
     "without a user name are, within a few seconds and up to the size of a picture. Or send the picture itself.",
     "forbidden": "The role of this key may never make this call, whatever it asks for. Use a key of another role.",
+    "gate-not-passed": "A new model takes the place of the one that serves only after `brandwarden-train gate` "
+    "found it no worse, or with a reason that is kept in its history.",
     "image-too-large": "The picture has more bytes or more pixels than the limits allow. Make it smaller.",
     "image-too-small": "The picture has too few pixels to recognise anything in. Send a larger one.",
     "index": "The index failed. Send again, and tell the operator the request id if it stays.",
@@ -38,6 +40,8 @@ MEANINGS = {
     "media-type": "This call takes another type of body. The detail names it.",
     "method-not-allowed": "This path does not take this method. The header Allow lists those it takes.",
     "model": "The model cannot be loaded. The operator has to look at the file or setting that the detail names.",
+    "model-refused": "The model cannot be used: unknown, damaged, a pickle, without a dense map, or its numbers "
+    "make no sense. The detail says which; the service goes on with the model it has.",
     "not-found": "There is no such thing, or none that this key may see: the two answers are the same on purpose.",
     "not-implemented": "The call is promised for a later release.",
     "overloaded": "The service is at capacity, starting or stopping. Send again after the seconds in Retry-After.",

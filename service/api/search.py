@@ -57,6 +57,7 @@ async def search(request: Request, runtime: RuntimeOf, principal: Anyone) -> JSO
             "matches": [found_json(match) for match in found],
             "space": checked.space.id,
             "index_generation": checked.result.generation,
+            "calibration": checked.calibration,
         }
     )
 

@@ -23,7 +23,7 @@ from service.commands.terminal import (
     print_json,
     progress_bar,
 )
-from service.reembedding import embed_missing
+from service.reembedding import Reembedding
 from vision.embedding import KINDS
 
 if TYPE_CHECKING:
@@ -58,15 +58,13 @@ def rebuild_command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     with open_runtime(data_dir, require_vectors=False) as runtime:
         with progress_bar(notes) as bar:
             task = bar.add_task("References", total=runtime.gallery.status()["without_vectors"])
-            failed = embed_missing(
-                runtime.catalog,
-                runtime.blobs,
-                runtime.pipeline,
-                runtime.embedder.space,
-                lambda done: bar.update(task, completed=done),
-            )
+            failed = []
+            for stretch in Reembedding(runtime.catalog, runtime.blobs, runtime.embedder).stretches():
+                failed += [reference for reference, _ in stretch.failed]
+                bar.advance(task, stretch.tried)
             task = bar.add_task("Vectors", total=None)
             runtime.gallery.rebuild(lambda done, total: bar.update(task, completed=done, total=total))
+        runtime.confirm_space()
         state = runtime.gallery.status()
     if as_json:
         print_json(state)

@@ -78,6 +78,7 @@ def judge(
     made_by = {
         "space": checked[0].space.id,
         "index_generation": min(outcome.result.generation for outcome in checked),
+        "calibration": checked[0].calibration,
     }
     images = [_image_row(index, outcome, kept=decision != "clear") for index, outcome in enumerate(outcomes)]
     row = {**_listing_row(listing), **made_by, "decision": decision}

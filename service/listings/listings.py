@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from indexes.database import utc_now
 from indexes.paging import Page
@@ -28,15 +28,6 @@ from service.settings import Settings
 Source: TypeAlias = bytes | BaseException
 
 
-class Calibrated(Protocol):
-    """Where the version of the calibration in force is read."""
-
-    @property
-    def version(self) -> str:
-        """Its version."""
-        ...
-
-
 class Listings:
     """Judges listings and keeps the results. Thread-safe; `close` it."""
 
@@ -48,12 +39,11 @@ class Listings:
         pipeline: Pipeline,
         pictures: PictureKeeper,
         fetcher: Fetches,
-        calibration: Calibrated,
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
         self._pictures = pictures
-        self._calibration, self._thresholds = calibration, thresholds
+        self._thresholds = thresholds
         self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
@@ -107,7 +97,6 @@ class Listings:
         }
         row = {
             **judgement.listing,
-            "calibration": self._calibration.version,
             "elapsed_ms": round(seconds * 1000),
             "judged_at": utc_now(),
         }

@@ -5,6 +5,6 @@ Place in the flow: HTTP handlers, jobs, the command line and benchmarks hand byt
 """
 
 from service.pipeline.pipeline import Pipeline
-from service.pipeline.work import Checked, EmbeddedReference
+from service.pipeline.work import Checked, EmbeddedReference, Engine
 
-__all__ = ["Checked", "EmbeddedReference", "Pipeline"]
+__all__ = ["Checked", "EmbeddedReference", "Engine", "Pipeline"]

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.metrics import Metrics
-from service.pipeline.work import Task, Ticket
-from vision.embedding import Embedder, Prepared, QueryEmbedding, Regions
+from service.pipeline.work import Engine, Task, Ticket
+from vision.embedding import Prepared, QueryEmbedding, Regions
 
 
 class Batcher:
@@ -25,7 +25,6 @@ class Batcher:
 
     def __init__(
         self,
-        embedder: Embedder,
         metrics: Metrics,
         *,
         size: int,
@@ -33,7 +32,7 @@ class Batcher:
         upstream: Callable[[], int],
         deliver: Callable[[Ticket], None],
     ) -> None:
-        self._embedder, self._metrics = embedder, metrics
+        self._metrics = metrics
         self._size, self._wait = size, wait
         self._upstream, self._deliver = upstream, deliver
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
@@ -53,10 +52,12 @@ class Batcher:
         open_ = True
         while open_:
             batch, open_ = self._gather()
-            for task in ("query", "photo", "logo"):
-                tickets = [ticket for ticket in batch if ticket.task == task and not ticket.dropped()]
-                if tickets:
-                    self._embed(task, tickets)
+            groups: dict[tuple[Engine, Task], list[Ticket]] = {}
+            for ticket in batch:
+                if not ticket.dropped():
+                    groups.setdefault((ticket.engine, ticket.task), []).append(ticket)
+            for (engine, task), tickets in sorted(groups.items(), key=lambda group: group[0][1] != "query"):
+                self._embed(engine, task, tickets)
 
     def _gather(self) -> tuple[list[Ticket], bool]:
         first = self._queue.get()
@@ -74,17 +75,17 @@ class Batcher:
             batch.append(ticket)
         return batch, True
 
-    def _embed(self, task: Task, tickets: Sequence[Ticket]) -> None:
+    def _embed(self, engine: Engine, task: Task, tickets: Sequence[Ticket]) -> None:
         started = time.perf_counter()
         self._metrics.batch_pictures.observe(len(tickets))
         try:
-            results = self._forward(task, tickets)
+            results = _forward(engine, task, tickets)
         except Exception as error:  # noqa: BLE001 - an engine may raise anything; each picture answers for itself
             if len(tickets) == 1:
                 tickets[0].fail(error)
                 return
             for ticket in tickets:
-                self._embed(task, [ticket])
+                self._embed(engine, task, [ticket])
             return
         seconds = (time.perf_counter() - started) / len(tickets)
         for ticket, embedded in zip(tickets, results, strict=True):
@@ -92,13 +93,14 @@ class Batcher:
             ticket.embedded = embedded
             self._deliver(ticket)
 
-    def _forward(self, task: Task, tickets: Sequence[Ticket]) -> Sequence[QueryEmbedding | Regions]:
-        if task == "logo":
-            return self._embedder.embed_logos([ticket.pixels for ticket in tickets])
-        prepared = [_prepared(ticket) for ticket in tickets]
-        if task == "query":
-            return self._embedder.embed_queries(prepared)
-        return self._embedder.embed_photos(prepared)
+
+def _forward(engine: Engine, task: Task, tickets: Sequence[Ticket]) -> Sequence[QueryEmbedding | Regions]:
+    if task == "logo":
+        return engine.embedder.embed_logos([ticket.pixels for ticket in tickets])
+    prepared = [_prepared(ticket) for ticket in tickets]
+    if task == "query":
+        return engine.embedder.embed_queries(prepared)
+    return engine.embedder.embed_photos(prepared)
 
 
 def _prepared(ticket: Ticket) -> Prepared:

@@ -11,44 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from service.errors import Overloaded
 from service.metrics import Metrics
 from service.pipeline.admission import Admission
 from service.pipeline.batching import Batcher
 from service.pipeline.canary import canary_picture
-from service.pipeline.work import Checked, EmbeddedReference, Question, Task, Ticket
+from service.pipeline.work import Checked, EmbeddedReference, Engine, Question, Task, Ticket
 from service.settings import Settings
-from vision.embedding import KINDS, Embedder, Kind, Pixels, QueryEmbedding, Regions
+from vision.embedding import KINDS, Kind, QueryEmbedding, Regions, Space
 from vision.images import DecodeLimits, decode
 from vision.parallelism import limit_threads
-
-if TYPE_CHECKING:  # the index engine is not loaded for a type
-    from indexes.search import SearchResult
-
-
-class Search(Protocol):
-    """What the last stage asks: `indexes.search.Searcher`."""
-
-    def search(
-        self,
-        pixels: Pixels,
-        embedding: QueryEmbedding,
-        *,
-        kinds: tuple[Kind, ...],
-        brand_ids: frozenset[str] | None,
-        per_kind: int | None,
-    ) -> SearchResult:
-        """Verified and scored matches of one picture."""
-        ...
 
 
 class Pipeline:
     """Pictures in, futures out. Thread-safe; `close` it."""
 
-    def __init__(self, settings: Settings, embedder: Embedder, searcher: Search, metrics: Metrics) -> None:
-        self._settings, self._embedder, self._searcher, self._metrics = settings, embedder, searcher, metrics
+    def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
+        self._settings, self._engine, self._metrics = settings, engine, metrics
         self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
         self._door = Admission(settings.queue_size)
         self._lock = threading.Lock()
@@ -60,7 +41,6 @@ class Pipeline:
         self._search_pool = ThreadPoolExecutor(settings.verify_threads, thread_name_prefix="search")
         metrics.before_render(lambda: metrics.queue_depth.set(self._door.inside))
         self._batcher = Batcher(
-            embedder,
             metrics,
             size=settings.batch_size,
             wait=settings.batch_wait,
@@ -82,6 +62,20 @@ class Pipeline:
     def draining(self) -> bool:
         """Whether the pipeline takes no more pictures."""
         return self._door.draining
+
+    @property
+    def busy(self) -> bool:
+        """Whether so much is inside that what can wait should."""
+        return 4 * self._door.inside > self._door.capacity
+
+    @property
+    def space(self) -> Space:
+        """The space that judges pictures which come in now."""
+        return self._engine.space
+
+    def serve(self, engine: Engine) -> None:
+        """Judge with `engine` whatever comes in from now on; what is inside ends as it began."""
+        self._engine = engine
 
     def check_room(self, count: int) -> None:
         """Raise `Overloaded` when `count` pictures would be refused now; takes no place."""
@@ -115,19 +109,21 @@ class Pipeline:
         """
         question = Question(kinds, brand_ids, per_kind)
         self._door.admit(len(pictures), patience=patience)
-        return [self._start("query", data, question) for data in pictures]
+        engine = self._engine
+        return [self._start("query", data, engine, question) for data in pictures]
 
     def reference(self, data: bytes, kind: Kind, *, patience: float = 0.0) -> Future[EmbeddedReference]:
         """Embed one reference picture of `kind`; waits at most `patience` seconds for room, then `Overloaded`."""
         self._door.admit(1, patience=patience)
-        return self._start(kind, data, None)
+        return self._start(kind, data, self._engine, None)
 
     def canary(self, timeout: float) -> float:
         """Send a picture the whole way, past the door, and return the seconds it took; `Overloaded` says why not."""
         if self.draining:
             raise Overloaded("The service is shutting down.")
         started = time.perf_counter()
-        future: Future[Checked] = self._start("query", self._canary, Question(KINDS, None, 1), counted=False)
+        question = Question(KINDS, None, 1)
+        future: Future[Checked] = self._start("query", self._canary, self._engine, question, counted=False)
         try:
             future.result(timeout)
         except TimeoutError:
@@ -147,8 +143,10 @@ class Pipeline:
         self._batcher.close()
         self._search_pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start(self, task: Task, data: bytes, question: Question | None, *, counted: bool = True) -> Future[Any]:
-        ticket = Ticket(task, data, question, counted, self._end)
+    def _start(
+        self, task: Task, data: bytes, engine: Engine, question: Question | None, *, counted: bool = True
+    ) -> Future[Any]:
+        ticket = Ticket(task, data, engine, question, counted, self._end)
         self._metrics.pictures.inc()
         with self._lock:
             self._tickets.add(ticket)
@@ -170,7 +168,7 @@ class Pipeline:
             ticket.picture = decode(ticket.data, limits=self._limits)
             ticket.data = b""
             if ticket.task != "logo":
-                ticket.prepared = self._embedder.prepare(ticket.pixels)
+                ticket.prepared = ticket.engine.embedder.prepare(ticket.pixels)
             self._metrics.observe_tier("decode", time.perf_counter() - started)
             self._batcher.put(ticket)
         except Exception as error:  # noqa: BLE001 - whatever a picture provokes is that picture's answer
@@ -183,7 +181,7 @@ class Pipeline:
         if ticket.task == "query":
             self._run(self._search_pool, self._search, ticket)
         elif ticket.picture is not None and isinstance(ticket.embedded, Regions):
-            ticket.succeed(EmbeddedReference(ticket.picture, ticket.embedded, self._embedder.space))
+            ticket.succeed(EmbeddedReference(ticket.picture, ticket.embedded, ticket.engine.space))
 
     def _search(self, ticket: Ticket) -> None:
         if ticket.dropped():
@@ -197,7 +195,7 @@ class Pipeline:
         picture, embedding, question = ticket.picture, ticket.embedded, ticket.question
         if picture is None or question is None or not isinstance(embedding, QueryEmbedding):
             raise RuntimeError("a ticket reached the search stage unfinished")
-        result = self._searcher.search(
+        result = ticket.engine.searcher.search(
             picture.pixels,
             embedding,
             kinds=question.kinds,
@@ -206,7 +204,7 @@ class Pipeline:
         )
         for tier, seconds in result.seconds.items():
             self._metrics.observe_tier(tier, seconds)
-        return Checked(picture, result, embedding, self._embedder.space)
+        return Checked(picture, result, embedding, ticket.engine.space, ticket.engine.calibration)
 
     def _end(self, ticket: Ticket) -> None:
         with self._lock:

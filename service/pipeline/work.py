@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from vision.embedding import Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
+from vision.embedding import Embedder, Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
 from vision.images import Picture
 
 if TYPE_CHECKING:  # the index engine is not loaded for a type
@@ -18,14 +18,48 @@ Task: TypeAlias = Literal["query", "photo", "logo"]
 """What the backbone is asked for: a picture being checked, a reference photo or a reference logo."""
 
 
+class Search(Protocol):
+    """What the last stage asks: `indexes.search.Searcher`."""
+
+    def search(
+        self,
+        pixels: Pixels,
+        embedding: QueryEmbedding,
+        *,
+        kinds: tuple[Kind, ...],
+        brand_ids: frozenset[str] | None,
+        per_kind: int | None,
+    ) -> SearchResult:
+        """Verified and scored matches of one picture."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engine:
+    """What judges a picture: a model, the search over its index, and the version of its calibration.
+
+    Exchanged as a whole: a picture ends with the engine it began with.
+    """
+
+    embedder: Embedder
+    searcher: Search
+    calibration: str
+
+    @property
+    def space(self) -> Space:
+        """The space of the model."""
+        return self.embedder.space
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A picture that was checked: its pixels and size, what was found, and the vectors it asked with."""
+    """A picture that was checked: its pixels and size, what was found, the vectors it asked with, what judged it."""
 
     picture: Picture
     result: SearchResult
     embedding: QueryEmbedding
     space: Space
+    calibration: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +86,7 @@ class Ticket:
 
     task: Task
     data: bytes
+    engine: Engine
     question: Question | None
     counted: bool
     """Whether the ticket holds a place at the door (the canary does not)."""

@@ -54,6 +54,8 @@ WHO_MAY = {
     "GET /v1/spaces": "operator",
     "POST /v1/spaces": "operator",
     "POST /v1/spaces/{space_id}/{step}": "operator",
+    "GET /v1/spaces/{space_id}": "operator",
+    "DELETE /v1/spaces/{space_id}": "operator",
 }
 GUARDED = {call: set(roles.split()) for call, roles in WHO_MAY.items() if roles is not ANYONE}
 NOTHING = {"brand_id": "brd_nothing", "marketplace": "nowhere", "slug": "nowhere", "step": "shadow"}

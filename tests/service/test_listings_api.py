@@ -325,7 +325,6 @@ def test_what_is_too_faint_to_be_monitored_is_no_match_of_a_listing(client, runt
         pipeline=runtime.pipeline,
         pictures=runtime.pictures,
         fetcher=runtime.fetcher,
-        calibration=runtime.calibration,
         thresholds=Thresholds(monitor=1.01, review=1.02),
     )
     result = strict.judge(ListingInput("faint", (ImageSource(data=jpeg("coffee", 70)),)))

@@ -13,7 +13,7 @@ import pytest
 from indexes.search import SearchResult
 from service.errors import Overloaded
 from service.metrics import Metrics
-from service.pipeline import Pipeline
+from service.pipeline import Engine, Pipeline
 from service.settings import Settings
 from tests.fakes import ThumbnailEmbedder
 from vision.embedding import MAX_REFERENCE_VECTORS
@@ -75,7 +75,9 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def pipeline(settings: Settings, embedder, search, metrics) -> Iterator[Pipeline]:
-    opened = Pipeline(replace(settings, queue_size=8, batch_size=4, batch_wait=0.2), embedder, search, metrics)
+    opened = Pipeline(
+        replace(settings, queue_size=8, batch_size=4, batch_wait=0.2), Engine(embedder, search, "cal_1"), metrics
+    )
     yield opened
     search.may_go.set()
     embedder.may_go.set()

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from indexes.errors import SpaceMismatch
-from service.reembedding import embed_missing
+from service.reembedding import Reembedding, Stretch
 from service.runtime import Runtime
 from service.settings import Settings
 from tests import photographs
@@ -40,11 +40,9 @@ def test_another_model_does_not_start_on_a_catalogue_it_has_no_vectors_of(filled
 
 def test_embedding_what_is_missing_makes_it_searchable_and_keeps_the_old_vectors(filled: Settings) -> None:
     with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
-        seen: list[int] = []
-        failed = embed_missing(runtime.catalog, runtime.blobs, runtime.pipeline, runtime.embedder.space, seen.append)
+        stretches = list(Reembedding(runtime.catalog, runtime.blobs, runtime.embedder).stretches())
         runtime.gallery.catch_up()
-        assert failed == []
-        assert seen == [1, 2]
+        assert stretches == [Stretch(2, ())]
         found = runtime.pipeline.query(photographs.jpeg("rocket")).result(60).result.matches
         assert found[0].confidence > 0.5
     for embedder in (OtherEmbedder(), ThumbnailEmbedder()):
@@ -56,7 +54,6 @@ def test_a_picture_that_is_gone_is_told_and_stops_nothing(filled: Settings) -> N
     with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
         first, _ = runtime.catalog.list(limit=10).items
         runtime.blobs.delete(first.sha256)
-        space = runtime.embedder.space
-        failed = embed_missing(runtime.catalog, runtime.blobs, runtime.pipeline, space, lambda _done: None)
-        assert [reference.id for reference in failed] == [first.id]
+        (stretch,) = Reembedding(runtime.catalog, runtime.blobs, runtime.embedder).stretches()
+        assert [reference.id for reference, _ in stretch.failed] == [first.id]
         assert runtime.gallery.status()["without_vectors"] == 1
