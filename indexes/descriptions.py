@@ -20,7 +20,7 @@ from vision.errors import ImageError
 from vision.images import DecodeLimits, decode
 
 _LOG = logging.getLogger("brandwarden.descriptions")
-_SIDE = 512  # verification looks at 400 pixels of a photo and 96 of a mark
+_SIDE = 512  # verification looks at 256 pixels of a photo and 96 of a mark
 
 
 class Sized(Protocol):

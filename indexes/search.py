@@ -86,7 +86,7 @@ class Searcher(Generic[P, S, T]):
         self._logo_verifier = logo_verifier
         vetted = limits or DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
         self._photos = Descriptions(
-            blobs, photo_verifier.describe, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
+            blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
         )
         self._marks = Descriptions(
             blobs, logo_verifier.enrol, max_bytes=cache_bytes // 4, limits=vetted, on_skipped=on_skipped

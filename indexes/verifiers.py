@@ -49,7 +49,11 @@ class VerifiesPhotos(Protocol[P]):
     """`vision.verification.PhotoVerifier`, or anything that answers like it."""
 
     def describe(self, pixels: Pixels) -> P:
-        """A picture as verification needs it."""
+        """A picture being checked, as verification needs it."""
+        ...
+
+    def enrol(self, pixels: Pixels) -> P:
+        """A reference, as verification needs it."""
         ...
 
     def verify(self, query: P, reference: P) -> Evidence | None:

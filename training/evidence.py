@@ -75,7 +75,7 @@ def photo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Ite
     verifier = PhotoVerifier()
     embedded = [regions for part in _parts(references) for regions in embedder.embed_photos(_prepared(embedder, part))]
     gallery = MemoryGallery(embedded)
-    described = [verifier.describe(read(path)) for path in references]
+    described = [verifier.enrol(read(path)) for path in references]
     seen = [regions for part in _parts(others) for regions in embedder.embed_photos(_prepared(embedder, part))]
     whole = np.stack([regions.vectors[0] for regions in (*embedded, *seen)])
     groups = dict(zip((*references, *others), photo_groups([*references, *others], whole, seed=plan.seed), strict=True))

@@ -30,6 +30,10 @@ AGREES_WHOLE: Final = 0.6
 KEPT: Final = 0.6
 """Share of a block's pixels that decide; the rest may be covered by something else."""
 
+NEAR: Final = 0.5
+NEAREST: Final = 0.3
+"""Pixels of the frame: a block of the same photograph lies this close once all are aligned together."""
+
 CENTRAL: Final = 0.2
 """Spread of the weight on the middle of the reference, where the product is, as a fraction of its sides."""
 
@@ -45,18 +49,20 @@ class Agreement:
     layout: float
     coverage: float
     blocks: int
+    exact: float
+    anchors: int
 
 
-NOTHING: Final = Agreement(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+NOTHING: Final = Agreement(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0)
 
 
-def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> Agreement:
+def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8], residuals: NDArray[np.float32]) -> Agreement:
     """Compare two aligned pictures, uint8 `[h, w, 3]`, where `visible` (uint8 `[h, w]`, 0 or 255) says to.
 
     Sides must be multiples of BLOCK pixels.
     """
-    ours, theirs = tiles(grey(reference)), tiles(grey(warped))
-    seen = tiles(visible.astype(np.float32)).mean(axis=-1) > 0.9 * 255
+    ours, theirs = (tiles(grey(picture).astype(np.float32)) for picture in (reference, warped))
+    seen = _seen(visible)
     whole, own, other = correlate(ours, theirs)
     textured = seen & (np.maximum(own, other) > TEXTURED)
     count = int(textured.sum())
@@ -65,6 +71,8 @@ def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> Ag
     robust = np.zeros_like(whole)
     robust[textured] = trimmed(ours[textured], theirs[textured])
     agreed = robust > AGREES
+    strong = own > 2 * TEXTURED
+    fixed = agreed & strong
     middle = np.where(textured, _middle(textured.shape), 0.0)
     mine = seen & (own > TEXTURED)
     return Agreement(
@@ -75,22 +83,27 @@ def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> Ag
         layout=explained(reference, warped, seen),
         coverage=min(1.0, float(agreed.sum()) / max(1, int((own > TEXTURED).sum()))),
         blocks=int(agreed.sum()),
+        exact=float((fixed & (residuals < NEAR)).sum()) / max(1, int((seen & strong).sum())),
+        anchors=int((fixed & (residuals < NEAREST)).sum()),
     )
 
 
-def strength(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8]) -> float:
-    """A cheap first look at a placement: the share of textured blocks that agree, times how many there are."""
-    ours, theirs = tiles(grey(reference)), tiles(grey(warped))
-    seen = tiles(visible.astype(np.float32)).mean(axis=-1) > 0.9 * 255
-    whole, own, other = correlate(ours, theirs)
-    textured = seen & (np.maximum(own, other) > TEXTURED)
+def strength(reference: NDArray[np.uint8], warped: NDArray[np.uint8], visible: NDArray[np.uint8]) -> float:
+    """A cheap first look at a placement of grey pictures: the share of textured blocks that agree, times how many."""
+    whole, own, other = correlate(tiles(reference.astype(np.float32)), tiles(warped.astype(np.float32)))
+    textured = _seen(visible) & (np.maximum(own, other) > TEXTURED)
     agreed = int((textured & (whole > 0.4)).sum())
     return agreed / max(1, int(textured.sum())) * min(1.0, agreed / 24)
 
 
-def grey(pixels: Pixels) -> Plane:
-    """Brightness, float32 `[h, w]`."""
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+def grey(pixels: Pixels) -> NDArray[np.uint8]:
+    """Brightness, uint8 `[h, w]`."""
+    return cast("NDArray[np.uint8]", cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+
+
+def _seen(visible: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The blocks that the query covers nearly whole."""
+    return np.asarray(tiles(visible.astype(np.float32)).mean(axis=-1) > 0.9 * 255)
 
 
 def tiles(plane: Plane) -> Plane:
@@ -156,7 +169,7 @@ def _middle(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def warp(picture: Pixels, matrix: Matrix, width: int, height: int) -> tuple[Pixels, NDArray[np.uint8]]:
-    """`picture` through `matrix` into `width` by `height`, and the mask (0 or 255) of what it covers."""
+    """`picture` (grey or RGB) through `matrix` into `width` by `height`, and the mask (0 or 255) of what it covers."""
     warped = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_LINEAR)
     full = np.full(picture.shape[:2], 255, np.uint8)
     mask = cv2.warpPerspective(full, matrix, (width, height), flags=cv2.INTER_NEAREST)

@@ -6,6 +6,7 @@ Every feature lies in [0, 1] and grows with the strength of the evidence; nothin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,7 +43,9 @@ class PhotoEvidence:
     `central` the same weighted towards the middle of the reference, `whole` the share of the reference's textured
     blocks that agrees with nothing set aside, `layout` how well block-mean colours are explained, `coverage` the
     share of the whole reference that agrees, `blocks` the number of blocks that agree, `inliers` the local features
-    behind the alignment.
+    behind the alignment. `exact` is the share of the reference's clearly textured blocks in view that agree and lie
+    within half a pixel once all are aligned together, `anchors` the number that lie within a third: another
+    photograph of the same scene has hardly any.
     """
 
     query_box: Box
@@ -56,6 +59,8 @@ class PhotoEvidence:
     blocks: int
     inliers: int
     mirrored: bool
+    exact: float
+    anchors: int
 
     def features(self) -> dict[str, float]:
         """Monotone features in [0, 1]; counts saturate."""
@@ -70,11 +75,15 @@ class PhotoEvidence:
             "coverage": self.coverage,
             "extent": extent,
             "inliers": min(1.0, self.inliers / 40),
+            "exact": self.exact,
+            "anchors": min(1.0, math.log1p(self.anchors) / math.log1p(64)),
         }
 
     def reasons(self) -> tuple[str, ...]:
         """What agreed, in plain English."""
         lines = [f"{self.agreeing:.0%} of the reference's texture in view agrees after alignment"]
+        if self.anchors >= 16:
+            lines.append(f"{self.anchors} places of it lie within a third of a pixel: as in one photograph")
         if self.reference_box.area < 0.9:
             lines.append(f"about {self.reference_box.area:.0%} of the reference is in view")
         if self.query_box.area < 0.6:

@@ -7,6 +7,7 @@ RootSIFT: Arandjelović and Zisserman, CVPR 2012.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,12 +50,29 @@ class LocalFeatures:
         scales = self.scales * np.float32(ratio.mean())
         return LocalFeatures(points, scales, self.angles, self.descriptors, width, height)
 
+    def moved(self, left: int, top: int, width: int, height: int) -> LocalFeatures:
+        """The same features in a picture `width` by `height` that holds this one at `left`, `top`."""
+        points = self.points + np.array([left, top], np.float32)
+        return LocalFeatures(points, self.scales, self.angles, self.descriptors, width, height)
+
     def mirrored(self) -> LocalFeatures:
         """The features of the picture flipped left to right, without looking at the pixels again."""
         points = self.points.copy()
         points[:, 0] = self.width - 1 - points[:, 0]
         angles = (np.float32(np.pi) - self.angles).astype(np.float32)
         return LocalFeatures(points, self.scales, angles, self.descriptors[:, _MIRRORED_BINS], self.width, self.height)
+
+
+def joined(parts: Sequence[LocalFeatures]) -> LocalFeatures:
+    """The features of several looks at one picture, all in its pixels."""
+    return LocalFeatures(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.scales for part in parts]),
+        np.concatenate([part.angles for part in parts]),
+        np.concatenate([part.descriptors for part in parts]),
+        parts[0].width,
+        parts[0].height,
+    )
 
 
 def _mirrored_bins() -> NDArray[np.intp]:

@@ -1,73 +1,111 @@
 """Is this the same photograph? Align a query with a reference photo, then compare the pixels.
 
 Place in the flow: `indexes.search` describes the query once and each reference once (cached), then asks `verify`
-for every candidate. A shared floor or studio is not enough: all texture in view has to agree.
+for every candidate. A shared floor or studio is not enough: all texture in view has to agree, and to lie on the
+reference within a fraction of a pixel.
 It decides nothing; `indexes.scoring` weighs the evidence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.boxes import Box
 from vision.embedding import Pixels
-from vision.verification.agreement import BLOCK, Agreement, compare, strength, warp
-from vision.verification.alignment import Matrix, Placement, inverse, place
+from vision.inserts import inserts
+from vision.verification.agreement import BLOCK, Agreement, compare, grey, strength, warp
+from vision.verification.alignment import Matrix, Placement, corners, inverse, moved, place
 from vision.verification.evidence import PhotoEvidence
-from vision.verification.features import LocalFeatures, extract, match
+from vision.verification.features import LocalFeatures, extract, joined, match
 from vision.verification.placing import bounds, shrunk
+from vision.verification.refinement import levelled, refine
 
-PICTURE_SIDE: Final = 400
+PICTURE_SIDE: Final = 640
 FEATURE_SIDE: Final = 240
 """Local features are looked for in a smaller copy: their cost goes with the area, and placing needs few of them."""
 
 FEATURES: Final = 320
+CONTRAST: Final = 0.01
+"""Low, so that plain cloth has features too; where there are more than enough the strongest are kept."""
+
 FRAME_SIDE: Final = 256
+SHRINKS: Final = 0.8
+"""A query this much larger than the frame, or more, is shrunk before it is warped."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoDescription:
-    """What verification keeps of a picture: local features and a small colour copy.
+    """What verification keeps of a picture: local features, and its pixels as far as they are compared.
 
-    `features` are in pixels of `picture`, uint8 `[h, w, 3]`, longest side ≤ 400. `frame` is the same picture at
-    the size blocks are compared at, its sides multiples of a block.
+    `features` are in pixels of `picture`, uint8 `[h, w, 3]`. `frame` is the same picture at the size blocks are
+    compared at, its sides multiples of a block, and `level` the frame in grey with its contrast evened out. A
+    reference is never warped: its `picture` is its frame.
     """
 
     features: LocalFeatures
     picture: Pixels
     frame: Pixels
+    level: NDArray[np.uint8]
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        return self.features.nbytes + self.picture.nbytes + self.frame.nbytes
+        own = 0 if self.picture is self.frame else self.picture.nbytes
+        return self.features.nbytes + own + self.frame.nbytes + self.level.nbytes
 
 
 class PhotoVerifier:
     """Describes pictures and compares descriptions. Holds no state; safe to share between threads."""
 
     def describe(self, pixels: Pixels) -> PhotoDescription:
-        """Describe a query or a reference, uint8 RGB `[h, w, 3]`."""
+        """Describe a picture being checked, uint8 RGB `[h, w, 3]`; what was pasted into it is looked at closely."""
         picture = shrunk(pixels, PICTURE_SIDE)
+        frame = _frame(picture)
         height, width = picture.shape[:2]
-        grey = np.asarray(cv2.cvtColor(shrunk(picture, FEATURE_SIDE), cv2.COLOR_RGB2GRAY), np.uint8)
-        return PhotoDescription(extract(grey, FEATURES).scaled(width, height), picture, _frame(picture))
+        found = [_features(picture).scaled(width, height)]
+        for box in inserts(pixels):
+            left, top, right, bottom = box.pixels(width, height)
+            near = _features(_cut(pixels, box)).scaled(right - left, bottom - top)
+            found.append(near.moved(left, top, width, height))
+        return PhotoDescription(joined(found), picture, frame, levelled(grey(frame)))
+
+    def enrol(self, pixels: Pixels) -> PhotoDescription:
+        """Describe a reference, uint8 RGB `[h, w, 3]`."""
+        frame = _frame(shrunk(pixels, PICTURE_SIDE))
+        height, width = frame.shape[:2]
+        return PhotoDescription(_features(pixels).scaled(width, height), frame, frame, levelled(grey(frame)))
 
     def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
         """Evidence of the best placement of the reference in the query, or None when nothing aligns."""
         placements = _placements(query.features, reference.features)
         if not placements:
             return None
-        views = [_view(query, reference, placement.matrix) for placement in placements]
-        best = max(range(len(views)), key=lambda number: strength(reference.frame, *views[number]))
-        agreement = compare(reference.frame, *views[best])
+        height, width = reference.frame.shape[:2]
+        ours, theirs = grey(reference.frame), grey(query.picture)
+        strengths = [strength(ours, *warp(theirs, placement.matrix, width, height)) for placement in placements]
+        best = placements[int(np.argmax(strengths))]
+        picture, factors = _at_scale(query.picture, best.matrix, reference.frame)
+        refined = refine(grey(picture), reference.level, best.matrix @ inverse(factors), BLOCK)
+        view, visible = warp(picture, refined.matrix, width, height)
+        agreement = compare(reference.frame, view, visible, refined.residuals)
         if agreement.blocks == 0:
             return None
-        return _evidence(query, reference, placements[best], agreement)
+        return _evidence(query, reference, replace(best, matrix=refined.matrix @ factors), agreement)
+
+
+def _features(pixels: Pixels) -> LocalFeatures:
+    return extract(grey(shrunk(pixels, FEATURE_SIDE)), FEATURES, contrast=CONTRAST)
+
+
+def _cut(pixels: Pixels, box: Box) -> Pixels:
+    left, top, right, bottom = box.pixels(pixels.shape[1], pixels.shape[0])
+    return pixels[top:bottom, left:right]
 
 
 def _frame(picture: Pixels) -> Pixels:
@@ -77,6 +115,19 @@ def _frame(picture: Pixels) -> Pixels:
     return cast("Pixels", cv2.resize(picture, (columns * BLOCK, rows * BLOCK), interpolation=cv2.INTER_AREA))
 
 
+def _at_scale(picture: Pixels, matrix: Matrix, frame: Pixels) -> tuple[Pixels, Matrix]:
+    """`picture` shrunk to about the scale it has on `frame` through `matrix`, and the shrinking as a matrix.
+
+    A warp picks single pixels: without this a large query would be compared through the pixels it skips.
+    """
+    height, width = frame.shape[:2]
+    quad = moved(inverse(matrix), corners(width, height)).astype(np.float32)
+    scale = math.sqrt(width * height / max(1.0, cv2.contourArea(quad)))
+    small = shrunk(picture, max(BLOCK, round(max(picture.shape) * scale))) if scale < SHRINKS else picture
+    factors = (small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0])
+    return small, np.diag([*factors, 1.0])
+
+
 def _placements(query: LocalFeatures, reference: LocalFeatures) -> list[Placement]:
     upright = place(query, reference, match(query, reference), mirrored=False)
     flipped = query.mirrored()
@@ -84,13 +135,6 @@ def _placements(query: LocalFeatures, reference: LocalFeatures) -> list[Placemen
     flip = np.array([[-1.0, 0.0, query.width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     upright.extend(Placement(found.matrix @ flip, found.inliers, True) for found in turned)
     return sorted(upright, key=lambda found: -found.inliers)[:3]
-
-
-def _view(query: PhotoDescription, reference: PhotoDescription, matrix: Matrix) -> tuple[Pixels, NDArray[np.uint8]]:
-    """The query warped onto the reference's frame, and where it covers it."""
-    height, width = reference.frame.shape[:2]
-    to_frame = np.diag([width / reference.features.width, height / reference.features.height, 1.0])
-    return warp(query.picture, to_frame @ matrix, width, height)
 
 
 def _evidence(
@@ -108,6 +152,8 @@ def _evidence(
         layout=agreement.layout,
         coverage=agreement.coverage,
         blocks=agreement.blocks,
+        exact=agreement.exact,
+        anchors=agreement.anchors,
         inliers=placement.inliers,
         mirrored=placement.mirrored,
     )

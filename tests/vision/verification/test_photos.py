@@ -24,7 +24,7 @@ def cup() -> Pixels:
 
 def checked(query: Pixels, reference: Pixels) -> PhotoEvidence | None:
     verifier = PhotoVerifier()
-    return verifier.verify(verifier.describe(np.ascontiguousarray(query)), verifier.describe(reference))
+    return verifier.verify(verifier.describe(np.ascontiguousarray(query)), verifier.enrol(reference))
 
 
 def cropped(pixels: Pixels) -> Pixels:
@@ -42,6 +42,42 @@ def pasted(pixels: Pixels) -> Pixels:
 def compressed(pixels: Pixels) -> Pixels:
     small = cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return cv2.imdecode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 15])[1], cv2.IMREAD_COLOR)
+
+
+def page(seed: int) -> Pixels:
+    """Dark lines of random words on white, nothing else."""
+    rng = np.random.default_rng(seed)
+    sheet = np.full((480, 360, 3), 255, np.uint8)
+    for line in range(30, 470, 26):
+        words = "".join(chr(rng.integers(97, 123)) if rng.random() > 0.2 else " " for _ in range(24))
+        cv2.putText(sheet, words, (12, line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (20, 20, 20), 1, cv2.LINE_AA)
+    return sheet
+
+
+def shown_small(pixels: Pixels) -> Pixels:
+    """A third as wide as a tall screen with other things on it."""
+    screen = np.full((900, 480, 3), 250, np.uint8)
+    screen[560:900] = page(3)[:340].repeat(2, axis=1)[:, :480]
+    screen[120:232, 40:208] = cv2.resize(pixels, (168, 112), interpolation=cv2.INTER_AREA)
+    screen[120:280, 260:440] = cv2.resize(data.astronaut(), (180, 160), interpolation=cv2.INTER_AREA)
+    return screen
+
+
+def hidden(pixels: Pixels) -> Pixels:
+    """A third of the picture under a piece of another."""
+    covered = pixels.copy()
+    height, width = pixels.shape[:2]
+    covered[height // 3 : height * 2 // 3] = cv2.resize(data.rocket(), (width, height * 2 // 3 - height // 3))
+    return covered
+
+
+def reshot(pixels: Pixels) -> Pixels:
+    """Much the same view, but nothing stays where it was: each part moves by a few pixels of its own."""
+    height, width = pixels.shape[:2]
+    rng = np.random.default_rng(2)
+    drift = [cv2.resize(rng.normal(0, 7, (9, 9)).astype(np.float32), (width, height), interpolation=3) for _ in "xy"]
+    across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return cv2.remap(pixels, across + drift[0], down + drift[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def rotated(pixels: Pixels) -> Pixels:
@@ -71,11 +107,34 @@ def test_pasted_copy_is_boxed(cup: Pixels) -> None:
     assert evidence.query_box.iou(Box(100 / 800, 200 / 640, 420 / 800, 413 / 640)) > 0.8
 
 
-@pytest.mark.parametrize("edit", [compressed, rotated])
+@pytest.mark.parametrize("edit", [compressed, rotated, shown_small])
 def test_edit_still_agrees(edit, cup: Pixels) -> None:
     evidence = checked(edit(cup), cup)
     assert evidence is not None
     assert evidence.agreeing > 0.6
+
+
+@pytest.mark.parametrize("edit", [cropped, rotated, pasted, hidden, shown_small])
+def test_a_copy_lies_on_its_reference_within_a_fraction_of_a_pixel(edit, cat: Pixels) -> None:
+    evidence = checked(edit(cat), cat)
+    assert evidence is not None
+    assert evidence.anchors >= 16
+    assert evidence.exact > 0.4
+
+
+def test_a_view_that_moved_does_not_lie_exactly(cup: Pixels) -> None:
+    evidence = checked(reshot(cup), cup)
+    assert evidence is not None
+    assert evidence.exact < 0.2
+    assert evidence.exact < checked(compressed(cup), cup).exact
+
+
+def test_two_pages_of_text_are_not_one_photograph() -> None:
+    evidence = checked(page(1), page(2))
+    assert evidence is None or (evidence.exact < 0.1 and evidence.anchors < 4 and evidence.whole < 0.2)
+    same = checked(page(1), page(1))
+    assert same is not None
+    assert same.exact > 0.9
 
 
 def test_other_photographs_do_not_agree(cat: Pixels, cup: Pixels) -> None:
@@ -84,10 +143,18 @@ def test_other_photographs_do_not_agree(cat: Pixels, cup: Pixels) -> None:
         assert evidence is None or evidence.features()["agreement"] < 0.3
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (16, 400), (300, 20)])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 400), (300, 20), (300, 8)])
 def test_plain_or_tiny_pictures_give_nothing(shape: tuple[int, int], cup: Pixels) -> None:
     assert checked(np.full((*shape, 3), 127, np.uint8), cup) is None
     assert checked(cup, np.full((*shape, 3), 127, np.uint8)) is None
+
+
+@pytest.mark.parametrize("width", [8, 20])
+def test_narrow_pictures_are_compared_without_failing(width: int, cup: Pixels) -> None:
+    strip = np.ascontiguousarray(cup[:, 200 : 200 + width])
+    for query, reference in ((strip, cup), (cup, strip), (strip, strip)):
+        evidence = checked(query, reference)
+        assert evidence is None or all(0.0 <= value <= 1.0 for value in evidence.features().values())
 
 
 def test_features_stay_in_range(cup: Pixels) -> None:
