@@ -69,7 +69,8 @@ def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8], resid
     if count == 0:
         return NOTHING
     robust = np.zeros_like(whole)
-    robust[textured] = trimmed(ours[textured], theirs[textured])
+    # of a thin mark on plain ground trimming leaves the ground alone, which correlates with nothing
+    robust[textured] = np.maximum(trimmed(ours[textured], theirs[textured]), whole[textured])
     agreed = robust > AGREES
     strong = own > 2 * TEXTURED
     fixed = agreed & strong
