@@ -11,10 +11,10 @@ STAMP := $(VENV)/installed
 CACHE := $(or $(TMPDIR),/tmp)/brandwarden-check-$(shell id -u)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve check bench
+.PHONY: help install demo test serve check bench bench-detection
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with everything in it (only when pyproject.toml changed)
 
@@ -36,6 +36,9 @@ check: $(STAMP) ## ruff, mypy strict and the import fences; writes nothing
 
 bench: $(STAMP) ## measure recall, speed and memory; prints the machine's name
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-detection: $(STAMP) ## measure detection beside its peers: build/evaluation
+	$(BIN)/brandwarden-train evaluate --peers all --workers 2 $(ARGS)
 
 # A checkout has one environment; `touch` last, so that a broken install is tried again.
 $(STAMP): pyproject.toml

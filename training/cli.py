@@ -9,7 +9,7 @@ import typer
 
 from training.background import background
 from training.calibrate import calibrate, floors
-from training.evaluate import evaluate
+from training.evaluate import evaluate, report
 from vision.embedders import DEFAULT_MODEL
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build and measure Brandwarden models.")
@@ -51,6 +51,7 @@ app.command("background")(background)
 app.command("calibrate")(calibrate)
 app.command("floors")(floors)
 app.command("evaluate")(evaluate)
+app.command("report")(report)
 
 
 def main() -> None:

@@ -1,36 +1,43 @@
 """`brandwarden-train evaluate`: the protocols through the same search as the service, and what came of it.
 
 Place in the flow: last step of training. Enrols the references in a throw-away catalogue, asks every query through
-`indexes.search.Searcher` with the effort a listing gets, and writes figures, plots and the worst errors. It fits
-nothing. `evaluate_model` and `summary` are what other parts of training call.
+`indexes.search.Searcher` with the effort a listing gets, asks peers the same, and writes figures, plots and the worst
+errors. It fits nothing. `evaluate_model` and `summary` are what other parts of training call.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from indexes.scoring import Calibration
-from training.datasets import data_root
+from training.datasets import DataMissing, data_root
 from training.evaluation.models import Model
 from training.evaluation.outcomes import Outcomes
+from training.evaluation.plots import write_plots
 from training.evaluation.progress import showing
-from training.evaluation.report import write_report
+from training.evaluation.report import Header, inserted, markdown, report_of
 from training.evaluation.rivals import Rival
 from training.evaluation.runs import run
+from training.evaluation.sheets import write_sheet
 from training.evaluation.summary import summary
+from training.packages import PackageCopies, PackageLogos
 from training.peers import PEERS, PeerMissing
 from training.protocols import Copies, Logos, Protocol
 from vision.embedders import DEFAULT_MODEL, calibration_path, load_embedder
 from vision.embedding import Embedder, Kind
 
-__all__ = ["evaluate", "evaluate_model", "summary"]
+__all__ = ["evaluate", "evaluate_model", "report", "summary"]
 
-OUT = Path("build/evaluation")
-PROTOCOLS = ("copies", "logos")
+OUT: Final = Path("build/evaluation")
+PROTOCOLS: Final = ("copies", "logos", "package-copies", "package-logos")
 
 
 def evaluate_model(
@@ -54,7 +61,7 @@ def evaluate_model(
 
 def evaluate(  # noqa: PLR0917 - each is a named option of the command
     model: Annotated[str, typer.Option(help="Model to evaluate.")] = DEFAULT_MODEL,
-    protocol: Annotated[list[str] | None, typer.Option(help=f"{', '.join(PROTOCOLS)}; all by default.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PROTOCOLS)}; may be repeated.")] = None,
     subset: Annotated[int, typer.Option(help="References and negatives to use, spread over all; 0 for all.")] = 0,
     calibration: Annotated[Path | None, typer.Option(help="Another calibration file than the model's own.")] = None,
     peers: Annotated[str, typer.Option(help="Peers to measure as well: none, all, or names with ; between.")] = "none",
@@ -63,24 +70,77 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
     draws: Annotated[int, typer.Option(help="Resamples for the intervals; 0 for none.")] = 400,
     out: Annotated[Path, typer.Option(help="Directory to write to; answers are kept in it.")] = OUT,
 ) -> None:
-    """Measure a model with its calibration on the development data's test folders."""
+    """Measure a model with its calibration: recall, false positives, boxes, calibration, time, and the worst errors.
+
+    Without names the protocols on the development photographs (BRANDWARDEN_DATA), and those on pictures that packages
+    carry where there are none.
+    """
     embedder = load_embedder(model)
     path = calibration or calibration_path(model)
     judge = Calibration.load(path).within(embedder.space.id) if path else Calibration.uncalibrated()
+    chosen = protocols(protocol or _whatever_runs(), subset)
     every: list[Outcomes] = []
     missing: list[str] = []
-    for chosen in protocols(protocol or PROTOCOLS, subset):
-        plan = Model.of(embedder, judge, chosen, out / "kept", model=model, per_kind=first or None)
+    for one in chosen:
+        plan = Model.of(embedder, judge, one, out / "kept", model=model, per_kind=first or None)
         plan.enrol()
-        with showing(f"{chosen.name}: {model}") as progress:
+        with showing(f"{one.name}: {plan.by}") as progress:
             every += run(plan, progress, workers=workers)
-        for peer in peers_of(peers, chosen.kind):
+        for peer in peers_of(peers, one.kind):
             try:
-                with showing(f"{chosen.name}: {peer}") as progress:
-                    every += run(Rival(peer, chosen, out / "kept"), progress, workers=1)
+                with showing(f"{one.name}: {peer}") as progress:
+                    every += run(Rival(peer, one, out / "kept"), progress, workers=workers)
             except PeerMissing as error:
                 missing.append(f"{peer}: {error}")
-    typer.echo(write_report(out, every, embedder.space, judge, draws=draws, effort=first or None, missing=missing))
+    effort = f"the first {first} references verified" if first else "what a listing gets"
+    by = every[0].by
+    header = Header(by, embedder.space.id, judge.version, effort, subset, machine(workers), tuple(missing))
+    typer.echo(write(out, header, every, chosen, draws))
+
+
+def write(out: Path, header: Header, every: Sequence[Outcomes], chosen: Sequence[Protocol], draws: int) -> str:
+    """Write `evaluation.json`, `evaluation.md`, plots and sheets of errors into `out`; the Markdown."""
+    out.mkdir(parents=True, exist_ok=True)
+    made = report_of(header, every, draws=draws)
+    text = markdown(made)
+    (out / "evaluation.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    (out / "evaluation.md").write_text(text, encoding="utf-8")
+    write_plots(out, every, header.model)
+    for outcomes in every:
+        if outcomes.by == header.model:
+            asked = next(one for one in chosen if one.kind == outcomes.kind and outcomes.gallery in one.galleries())
+            write_sheet(out / f"{outcomes.table.replace(' ', '-')}-{outcomes.gallery}-errors.jpg", outcomes, asked)
+    return text
+
+
+def report(
+    source: Annotated[Path, typer.Option("--json", help="What `evaluate` wrote.")] = OUT / "evaluation.json",
+    into: Annotated[Path | None, typer.Option(help="A page to put the figures into, between its markers.")] = None,
+) -> None:
+    """Print the figures of an evaluation as Markdown, or put them into a page such as docs/evaluation.md."""
+    text = markdown(json.loads(source.read_text(encoding="utf-8")))
+    if into is None:
+        typer.echo(text)
+    else:
+        into.write_text(inserted(into.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def protocols(names: Sequence[str], subset: int) -> list[Protocol]:
+    """The protocols of these names. Raises `DataMissing` without the photographs they need."""
+    made: list[Protocol] = []
+    for name in names:
+        match name:
+            case "copies":
+                made.append(Copies(data_root(), subset))
+            case "logos":
+                made.append(Logos(data_root(), subset))
+            case "package-copies":
+                made.append(PackageCopies(subset))
+            case "package-logos":
+                made.append(PackageLogos(subset))
+            case _:
+                raise typer.BadParameter(f"{name} is no protocol: choose of {', '.join(PROTOCOLS)}")
+    return made
 
 
 def peers_of(names: str, kind: Kind) -> list[str]:
@@ -94,12 +154,18 @@ def peers_of(names: str, kind: Kind) -> list[str]:
     return [name for name in every if name in asked]
 
 
-def protocols(names: list[str] | tuple[str, ...], subset: int) -> list[Protocol]:
-    """The protocols of these names; `DataMissing` without the photographs they need."""
-    made: list[Protocol] = []
-    for name in names:
-        if name not in PROTOCOLS:
-            raise typer.BadParameter(f"{name} is no protocol: choose of {', '.join(PROTOCOLS)}")
-        root = data_root()
-        made.append(Logos(root, subset) if name == "logos" else Copies(root, subset))
-    return made
+def machine(workers: int) -> str:
+    """The processor's name and how it was used."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{named[0] if named else platform.machine()}, {os.cpu_count()} cores, {workers} processes"
+
+
+def _whatever_runs() -> tuple[str, ...]:
+    try:
+        data_root()
+    except DataMissing as error:
+        typer.echo(f"{error}. Pictures that packages carry are used instead.", err=True)
+        return PROTOCOLS[2:]
+    return PROTOCOLS[:2]

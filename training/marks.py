@@ -48,6 +48,14 @@ def read_marks(count: int, *, seed: int, side: int = 192) -> list[Mark]:
     return [_draw(allowed[number], side) for number in chosen]
 
 
+def reserved_marks(side: int = 192) -> list[Mark]:
+    """The marks of the reserved brands themselves, for evaluation alone: nothing was ever trained on them."""
+    import simple_icons_pack  # noqa: PLC0415 - a package of the training extra
+
+    icons = [getattr(simple_icons_pack, name) for name in sorted(vars(simple_icons_pack)) if name.startswith("SI_")]
+    return [_draw(icon, side) for icon in icons if icon.slug in RESERVED]
+
+
 def picture_of(mark: Mark, *, ink: tuple[int, int, int], ground: tuple[int, int, int], margin: float) -> Pixels:
     """The mark as a brand would upload it: `ink` on `ground` with a margin in fractions of its longer side."""
     pad = round(max(mark.coverage.shape) * margin)

@@ -6,7 +6,17 @@ import math
 
 import pytest
 
-from training.metrics import Prediction, calibration_error, micro_ap, recall_at_fpr, recall_at_p90
+from training.metrics import (
+    Prediction,
+    calibration_error,
+    cut_at_fpr,
+    mean_ap,
+    micro_ap,
+    precision_recall,
+    recall_at_fpr,
+    recall_at_p90,
+    reliability,
+)
 
 
 def ranked(*rows: tuple[float, bool]) -> list[Prediction]:
@@ -51,3 +61,28 @@ def test_recall_at_fpr_without_data() -> None:
 def test_calibration_error_is_the_gap_per_bin() -> None:
     assert calibration_error([0.2, 0.2, 0.8, 0.8], [False, False, True, False], bins=2) == pytest.approx(0.25)
     assert calibration_error([], []) == 0.0
+
+
+def test_mean_ap_is_the_mean_of_inverse_ranks() -> None:
+    assert mean_ap([1, 2, None, 4]) == pytest.approx((1 + 1 / 2 + 0 + 1 / 4) / 4)
+    assert mean_ap([]) == 0.0
+
+
+def test_precision_recall_cuts_between_scores_only() -> None:
+    curve = precision_recall(ranked((0.9, True), (0.5, True), (0.5, False), (0.1, True)), 4)
+    assert curve == [(0.25, 1.0), (0.5, pytest.approx(2 / 3)), (0.75, 0.75)]
+    assert precision_recall([], 3) == []
+
+
+def test_the_cut_of_a_rate_lets_that_share_pass() -> None:
+    negatives = [step / 10 for step in range(10)]
+    assert cut_at_fpr(negatives, 0.0) == pytest.approx(0.9)
+    assert cut_at_fpr(negatives, 0.1) == pytest.approx(0.8)
+    assert cut_at_fpr(negatives, 1.0) == -math.inf
+
+
+def test_bins_have_equal_mass_and_say_what_they_hold() -> None:
+    low, high = reliability([0.9, 0.1, 0.3, 0.7], [True, False, True, True], bins=2)
+    assert (low.count, low.confidence, low.right) == (2, pytest.approx(0.2), pytest.approx(0.5))
+    assert (high.count, high.confidence, high.right) == (2, pytest.approx(0.8), pytest.approx(1.0))
+    assert sum(one.count for one in reliability([0.5] * 7, [True] * 7)) == 7

@@ -74,13 +74,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """All outcomes of one table in one gallery, in the order of the questions; `by` names the model or peer."""
+    """All outcomes of one table in one gallery, in the order of the questions.
+
+    `by` names the model or peer, `numbers` the question of each outcome.
+    """
 
     table: str
     gallery: str
     kind: Kind
     by: str
     items: tuple[Outcome, ...]
+    numbers: tuple[int, ...] = ()
 
     @property
     def positives(self) -> list[Outcome]:

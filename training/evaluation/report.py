@@ -1,107 +1,145 @@
 """Figures as JSON and Markdown.
 
-Place in the flow: outcomes → summary → **report**. The Markdown of a report is what `docs/evaluation.md` holds between
-its markers, so nobody types a figure.
+Place in the flow: outcomes → summary → **report**. `brandwarden-train report` puts the Markdown between the markers of
+`docs/evaluation.md`, so nobody types a figure.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
-from indexes.scoring import Calibration
 from training.evaluation.outcomes import Outcomes
 from training.evaluation.summary import summary
-from vision.embedding import Space
+from training.evaluation.targets import against_targets
 
-_HEAD: Final = ("micro_ap", "recall_at_p90", "recall_at_fpr_1%", "recall_at_fpr_0.1%", "recall_at_fpr_5%", "mean_ap")
-_WORDS: Final = {
+BEGIN: Final = "<!-- figures: made by brandwarden-train report -->"
+END: Final = "<!-- end of figures -->"
+_HEAD: Final = {
     "micro_ap": "µAP",
-    "recall_at_p90": "recall at precision 90 %",
     "recall_at_fpr_1%": "recall at FPR 1 %",
     "recall_at_fpr_0.1%": "at FPR 0.1 %",
     "recall_at_fpr_5%": "at FPR 5 %",
+    "recall_at_p90": "at precision 90 %",
     "mean_ap": "mAP",
 }
+_GROUPS: Final = {"logos": "brand", "marked logos": "shorter side of the mark", "package logos": "size of the mark"}
 
 
-def write_report(
-    out: Path,
-    every: Sequence[Outcomes],
-    space: Space,
-    calibration: Calibration,
-    *,
-    draws: int,
-    effort: int | None,
-    missing: Sequence[str] = (),
-) -> str:
-    """Write `evaluation.json` and `evaluation.md` into `out`; the Markdown."""
-    report: dict[str, Any] = {
-        "model": space.model,
-        "space": space.id,
-        "calibration": calibration.version,
-        "effort": "listing" if effort is None else f"first {effort}",
-        "missing": list(missing),
-        "rows": [
-            {"table": one.table, "gallery": one.gallery, "kind": one.kind, "by": one.by} | summary(one, draws=draws)
-            for one in every
-        ],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    text = markdown(report)
-    (out / "evaluation.md").write_text(text, encoding="utf-8")
-    return text
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What was measured: the model with its space and calibration, the effort of a query, and how many of them."""
+
+    model: str
+    space: str
+    calibration: str
+    effort: str
+    subset: int
+    machine: str
+    missing: tuple[str, ...] = ()
+
+
+def report_of(header: Header, every: Sequence[Outcomes], *, draws: int) -> dict[str, Any]:
+    """The report as JSON: the header, a row for each table, gallery and method, and the targets."""
+    rows = [{"table": one.table, "gallery": one.gallery, "by": one.by} | summary(one, draws=draws) for one in every]
+    head = {name: getattr(header, name) for name in Header.__slots__}
+    return {**head, "targets": against_targets(rows, header.model), "rows": rows}
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as Markdown tables."""
-    made = f"Model {report['model']} (space `{report['space']}`), calibration {report['calibration']}"
-    lines = [f"{made}, effort of a query: {report['effort']}. In brackets: 95 % interval."]
+    """The report as Markdown."""
+    size = f" Only a subset of {report['subset']}." if report["subset"] else ""
+    made = f"Model {report['model']} (space `{report['space']}`), calibration `{report['calibration']}`"
+    how = f"effort of a query: {report['effort']}; {report['machine']}"
+    lines = [f"{made}, {how}.{size} In brackets: 95 % interval."]
+    if report["targets"]:
+        lines += ["", *_targets(report["targets"])]
     for table in dict.fromkeys(row["table"] for row in report["rows"]):
         rows = [row for row in report["rows"] if row["table"] == table]
-        lines += ["", f"### {table}", "", *_headline(rows)]
-        for row in rows:
-            lines += ["", *_groups(row), "", *_confidences(row)]
+        own = [row for row in rows if row["by"] == report["model"]]
+        lines += ["", f"### {table.capitalize()}", "", *_headline(rows)]
+        for row in own:
+            lines += ["", *_groups(row, [one for one in rows if one not in own and one["gallery"] == row["gallery"]])]
+        lines += ["", *_confidences(own), ""]
+        for row in own:
+            lines += _words(row)
+    if report["missing"]:
+        lines += ["", "Not measured: " + "; ".join(report["missing"]) + "."]
     return "\n".join(lines) + "\n"
 
 
+def inserted(page: str, text: str) -> str:
+    """A page with `text` between its markers. Raises `ValueError` when it has none."""
+    if BEGIN not in page or END not in page:
+        raise ValueError(f"the page has no place for figures: put {BEGIN} and {END} where they belong")
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{rest.partition(END)[2]}"
+
+
+def _targets(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = _table(["", "measured", "target", ""])
+    for one in targets:
+        lines.append(_row([one["says"], f"{one['value']:.4f}", one["target"], "met" if one["met"] else "missed"]))
+    return lines
+
+
 def _headline(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [_row(["", *(_WORDS[name] for name in _HEAD)]), _row(["---"] * (len(_HEAD) + 1))]
+    lines = _table(["", *_HEAD.values(), "ms"])
     for row in rows:
         cells = [_with_interval(row["figures"][name], row["intervals"].get(name)) for name in _HEAD]
+        lines.append(_row([_label(row), *cells, f"{row['milliseconds']['all']['mean']:.0f}"]))
+    return lines
+
+
+def _groups(row: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> list[str]:
+    said = _GROUPS.get(row["table"], "edit family") + ("" if row["gallery"] == "all" else f", {row['gallery']}")
+    boxes = any(one["box_iou"] for one in row["groups"].values())
+    heads = ["queries", "µAP", "recall at FPR 1 %", "at FPR 0.1 %", "flagged", *(["box IoU"] if boxes else [])]
+    lines = _table([said, *heads, *(f"{peer['by']}, FPR 1 %" for peer in peers)])
+    for name, one in row["groups"].items():
+        main = _with_interval(one["recall_at_fpr_1%"], row["group_intervals"][name].get("recall_at_fpr_1%"))
+        cells = [one["micro_ap"], main, one["recall_at_fpr_0.1%"], one["recall_flagged"]]
+        cells += [one["box_iou"]] if boxes else []
+        cells += [peer["groups"].get(name, {}).get("recall_at_fpr_1%", "") for peer in peers]
+        shown = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        lines.append(_row([name, str(one["queries"]), *shown]))
+    return lines
+
+
+def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = _table(
+        ["at confidence 0.5", "found", "negatives flagged", "supports at most", "packages flagged", "ECE", "ECE, all",
+         "box IoU", "decode", "embed", "search", "verify", "score"]
+    )  # fmt: skip
+    for row in rows:
+        said, support, spent = row["confidences"], row["negatives_support"], row["milliseconds"]
+        packages = f"{said['package_flagged_share']:.4f} of {said['packages']}" if said["packages"] else "-"
+        cells = [
+            f"{said['recall_flagged']:.3f}", f"{support['flagged']} of {support['negatives']}",
+            f"{support['rate_at_most']:.4f}", packages, f"{said['ece']:.3f}", f"{said['ece_with_silent']:.3f}",
+            f"{row['boxes']['box_iou']:.3f}" if row["boxes"]["box_iou"] else "-",
+            *(f"{spent[tier]['mean']:.1f} ms" if tier in spent else "-" for tier in _TIERS),
+        ]  # fmt: skip
         lines.append(_row([_label(row), *cells]))
     return lines
 
 
-def _groups(row: Mapping[str, Any]) -> list[str]:
-    lines = [
-        _row([_label(row), "queries", "µAP", "recall at FPR 1 %", "at FPR 0.1 %", "flagged", "box IoU"]),
-        _row(["---"] * 7),
-    ]
-    for name, one in row["groups"].items():
-        main = _with_interval(one["recall_at_fpr_1%"], row["group_intervals"][name].get("recall_at_fpr_1%"))
-        cells = [one["micro_ap"], main, one["recall_at_fpr_0.1%"], one["recall_flagged"], one["box_iou"]]
-        lines.append(_row([name, str(one["queries"]), *map(str, cells)]))
-    return lines
+_TIERS: Final = ("decode", "embed", "search", "verify", "score")
 
 
-def _confidences(row: Mapping[str, Any]) -> list[str]:
-    said, support = row["confidences"], row["negatives_support"]
-    share = f"{support['flagged']} of {support['negatives']} negatives, a rate of at most {support['rate_at_most']}"
-    packages = f"{said['package_flagged_share']} of {said['packages']} packages on shelves"
-    silent = f"{said['ece_with_silent']} with the {said['without_answer']} queries that got no answer"
-    spent = ", ".join(f"{tier} {one['mean']}" for tier, one in row["milliseconds"].items())
-    lines = [
-        f"Flagged (confidence of at least 0.5): {said['recall_flagged']} of the positives, {share}; {packages}.",
-        "",
-        f"Calibration error {said['ece']} ({silent}). Milliseconds, mean: {spent}.",
-    ]
+def _words(row: Mapping[str, Any]) -> list[str]:
+    said, tail = row["confidences"], row["negatives_support"].get("tail")
+    lines: list[str] = []
+    if tail:
+        rates = ", ".join(f"{recall:.3f} at {rate}" for rate, recall in tail["recall_at_rate"].items())
+        flagged = "" if tail["flagged_rate"] is None else f"; confidence 0.5 is passed by {tail['flagged_rate']:g}"
+        lines.append(f"{_label(row)}, by the fitted tail (an extrapolation): recall {rates}{flagged}.")
     if said["false_flags"]:
-        lines += ["", "Flagged wrongly: " + ", ".join(said["false_flags"]) + "."]
-    return lines
+        shown = said["false_flags"][:12]
+        more = f" and {len(said['false_flags']) - len(shown)} more" if len(said["false_flags"]) > len(shown) else ""
+        lines.append(f"{_label(row)}, flagged wrongly: {', '.join(shown)}{more}.")
+    return [line for text in lines for line in (text, "")]
 
 
 def _label(row: Mapping[str, Any]) -> str:
@@ -110,6 +148,10 @@ def _label(row: Mapping[str, Any]) -> str:
 
 def _with_interval(value: float, interval: Sequence[float] | None) -> str:
     return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
+
+
+def _table(heads: Sequence[str]) -> list[str]:
+    return [_row(heads), _row(["---"] * len(heads))]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -80,15 +80,15 @@ def run(plan: Plan, progress: Progress | None = None, *, workers: int = 1) -> li
 
 def gathered(plan: Plan, known: Mapping[int, Mapping[str, Outcome]]) -> list[Outcomes]:
     """Outcomes by table and gallery from those of every question; negatives count in every table."""
-    ordered = [known[number] for number in sorted(known)]
-    every = [outcome for row in ordered for outcome in row.values()]
-    tables = dict.fromkeys(outcome.table for outcome in every if not outcome.negative)
+    ordered = sorted(known.items())
+    tables = dict.fromkeys(one.table for _, row in ordered for one in row.values() if not one.negative)
     found: list[Outcomes] = []
     for table in tables:
-        for gallery in sorted(ordered[0]):
-            column = [row[gallery] for row in ordered]
-            own = tuple(one for one in column if one.negative or one.table == table)
-            found.append(Outcomes(table, gallery, plan.protocol.kind, plan.by, own))
+        for gallery in sorted(ordered[0][1]):
+            column = [(number, row[gallery]) for number, row in ordered]
+            own = [(number, one) for number, one in column if one.negative or one.table == table]
+            numbers, items = tuple(number for number, _ in own), tuple(one for _, one in own)
+            found.append(Outcomes(table, gallery, plan.protocol.kind, plan.by, items, numbers))
     return found
 
 
