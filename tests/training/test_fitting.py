@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from indexes.scoring import KindModel
-from training.fitting import Labelled, fit_curve, fit_kind, without_twins
+from training.crossfit import best_shape, cross_fit
+from training.fitting import Labelled, fit_curve, fit_kind, fold_of, split, without_twins
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,48 @@ def test_confidence_is_close_to_the_share_that_is_right(model: KindModel, rows: 
 
 
 def test_few_pictures_leave_doubt() -> None:
-    curve = fit_curve(np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.0, 0.0, 1.0, 1.0]))
+    curve = fit_curve(np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     assert curve[0] == (0.0, 0.0)
-    assert curve[-1][1] == pytest.approx(2.5 / 3, abs=1e-4)
+    assert curve[-1][1] == pytest.approx(
+        0.5, abs=1e-4
+    )  # 2 wrong answers do not exclude that every wrong one goes there
     assert all(low[1] <= high[1] for low, high in itertools.pairwise(curve))
+
+
+def test_the_doubt_shrinks_with_the_wrong_answers_met() -> None:
+    odds = np.concatenate([np.linspace(-8, -2, 600), np.linspace(2, 8, 200)])
+    curve = fit_curve(odds, (odds > 0).astype(float), prior=0.2)
+    assert curve[-1][1] == pytest.approx(0.2 / (0.2 + 0.8 * 3 / 600), abs=1e-3)
+
+
+def test_ramps_and_products_find_what_a_line_does_not(rows: list[Labelled]) -> None:
+    rng = np.random.default_rng(8)
+    made = []
+    for number in range(250):
+        one, two = (float(value) for value in rng.uniform(0, 1, 2))
+        made.append(Labelled({"one": one, "two": two}, min(one, two) > 0.6, str(number)))
+    best, tried = best_shape(made, ("one", "two"), prior=0.2)
+    assert best.shape != "linear"
+    assert best.log_loss < 0.8 * tried[0].log_loss
+    model = fit_kind(made, ("one", "two"), shape="products")
+    stronger = [model.score({"one": value, "two": 0.7}) for value in np.linspace(0, 1, 30)]
+    assert stronger == sorted(stronger)
+
+
+def test_held_out_pictures_are_judged_at_the_share_of_right_answers_among_them(rows: list[Labelled]) -> None:
+    found = cross_fit(rows, ("shape",), "linear", prior=0.05)
+    assert len(found.right) == 300
+    assert abs(np.mean(found.confidences) - np.mean(found.right)) < 0.04
+    assert np.mean(found.plain) < np.mean(found.confidences)
+    assert found.notes()["calibration_error"] < 0.08
+
+
+def test_what_is_judged_was_fitted_on_in_no_role() -> None:
+    rows = [Labelled({}, False, f"q{number}", f"home {number % 7}", f"home {number % 5}") for number in range(70)]
+    for fold in {fold_of(row) for row in rows}:
+        seen, held = split(rows, fold)
+        groups = {row.group for row in held}
+        assert not groups & ({row.group for row in seen} | {row.other for row in seen})
 
 
 def test_a_photo_that_is_in_the_data_twice_is_no_negative() -> None:
