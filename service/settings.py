@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vision.embedding import Kind
+
 PREFIX = "BRANDWARDEN_"
 MIB = 1 << 20
 GIB = 1 << 30
@@ -65,6 +67,10 @@ class Settings:
     drain_timeout: float = 20.0
     canary_timeout: float = 5.0
 
+    expected_photo_share: float | None = None
+    """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
+    expected_logo_share: float | None = None
+
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30
@@ -78,6 +84,11 @@ class Settings:
     def sql_url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'brandwarden.db').absolute()}"
+
+    @property
+    def expected_shares(self) -> dict[Kind, float | None]:
+        """The expected shares of right answers by kind."""
+        return {"photo": self.expected_photo_share, "logo": self.expected_logo_share}
 
     @property
     def pictures_url(self) -> str:

@@ -7,7 +7,7 @@ files, pickles and towers without a dense map by `vision.embedders`, and numbers
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,7 +22,7 @@ from service.pipeline import Engine
 from service.pipeline.canary import canary_picture
 from service.spaces.records import Identity
 from vision.embedders import calibration_path, model_directory
-from vision.embedding import MAX_QUERY_LOGO_VECTORS, MAX_REFERENCE_VECTORS, Embedder, Regions
+from vision.embedding import MAX_QUERY_LOGO_VECTORS, MAX_REFERENCE_VECTORS, Embedder, Kind, Regions
 from vision.embedding import Space as VectorSpace
 from vision.errors import ModelError, VisionError
 from vision.images import decode
@@ -82,12 +82,13 @@ class Model:
         )
 
 
-def load_model(name: str, load: Loads) -> Model:
-    """Load a model and try it on a picture. Raises `ModelRefused`."""
+def load_model(name: str, load: Loads, expected: Mapping[Kind, float | None]) -> Model:
+    """Load a model and try it on a picture, its confidences moved to the `expected` shares. Raises `ModelRefused`."""
     try:
         embedder = load(name)
         try_out(embedder)
-        return Model(name, embedder, load_calibration(name, embedder.space), load_background(name, embedder.space))
+        calibration = load_calibration(name, embedder.space).expecting(expected)
+        return Model(name, embedder, calibration, load_background(name, embedder.space))
     except (VisionError, CalibrationError) as error:
         raise ModelRefused(f"The model {name} cannot be used: {error}.", model=name) from error
     except Exception as error:  # engines raise anything for shapes that do not fit

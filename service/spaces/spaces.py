@@ -74,7 +74,7 @@ class Spaces:
     def try_model(self, name: str) -> Model:
         """Load a model and try it, without an index; `ModelRefused`. A download may take its time."""
         with self._trying:
-            return load_model(name, self._load)
+            return load_model(name, self._load, self._settings.expected_shares)
 
     def add(self, model: Model) -> LoadedSpace:
         """Open the index of a model, from a snapshot or from SQL, and keep both."""
@@ -174,7 +174,7 @@ class Spaces:
                 self.switch(space)
 
     def _model_of(self, row: Space) -> Model:
-        model = load_model(row.model, self._load)
+        model = load_model(row.model, self._load, self._settings.expected_shares)
         if model.space.id != row.id:
             raise ModelRefused(
                 f"The model {row.model} gives the space {model.space.id} now and not {row.id}: its files were changed. "

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexes.errors import CalibrationError
-from indexes.scoring import Calibration, KindModel
+from indexes.scoring import Calibration, KindModel, Term
 
 
 def calibration(curve: tuple[tuple[float, float], ...] = ((0.1, 0.0), (0.5, 0.2), (0.9, 1.0))) -> Calibration:
@@ -88,6 +88,40 @@ def test_space_must_fit() -> None:
     assert bound.fits("space_1")
     assert not bound.fits("space_2")
     assert calibration().fits("space_2")
+
+
+def test_another_expected_share_moves_confidence_in_log_odds_and_leaves_the_score() -> None:
+    model = KindModel({"a": 6.0}, -3.0, ((0.0, 0.01), (1.0, 0.99)), prior=0.2)
+    fitted = Calibration(kinds={"photo": model, "logo": model}, space_id="any", calibrated=True)
+    rarer = fitted.expecting({"photo": 0.02, "logo": None})
+    before, after = fitted.judge("photo", {"a": 0.9}), rarer.judge("photo", {"a": 0.9})
+    assert after.score == before.score
+    odds = before.confidence / (1 - before.confidence)
+    moved = odds * (0.02 / 0.98) / (0.2 / 0.8)
+    assert after.confidence == pytest.approx(moved / (1 + moved))
+    assert rarer.judge("logo", {"a": 0.9}) == fitted.judge("logo", {"a": 0.9})
+    assert rarer.version != fitted.version
+    assert fitted.expecting({"photo": None}).version == fitted.version
+    with pytest.raises(CalibrationError, match="setting"):
+        fitted.expecting({"photo": 1.0})
+
+
+def test_terms_rise_over_products_and_are_kept(tmp_path: Path) -> None:
+    model = KindModel({}, -2.0, ((0.0, 0.0), (1.0, 1.0)), terms=(Term(("a", "b"), 4.0, 0.25, 0.5),), prior=0.1)
+    made = Calibration(kinds={"photo": model, "logo": model}, space_id="any", calibrated=True, background="bg_1")
+    made.save(tmp_path / "calibration.json")
+    assert Calibration.load(tmp_path / "calibration.json") == made
+    odds = [model.log_odds({"a": a, "b": 0.5}) for a in (0.0, 0.5, 0.75, 1.0)]
+    assert odds == pytest.approx([-2.0, -2.0, 0.0, 2.0])
+    with pytest.raises(CalibrationError, match="rise"):
+        KindModel({}, 0.0, ((0.0, 0.0), (1.0, 1.0)), terms=(Term(("a",), 1.0, 0.5, 0.5),))
+
+
+def test_a_shift_lowers_score_and_confidence_and_tells_the_log_odds_before_it() -> None:
+    plain, shifted = (calibration().judge("photo", {"agreement": 0.9}, shift=shift) for shift in (0.0, 0.7))
+    assert shifted.log_odds == plain.log_odds
+    assert shifted.score < plain.score
+    assert shifted.confidence < plain.confidence
 
 
 def test_floors_hold_in_their_own_space_only(tmp_path: Path) -> None:
