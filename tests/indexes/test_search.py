@@ -64,6 +64,9 @@ class GreyPhotos:
         self.described += 1
         return Grey(float(pixels.mean()))
 
+    def enrol(self, pixels):
+        return self.describe(pixels)
+
     def verify(self, query, reference):
         self.verified += 1
         if abs(query.value - reference.value) > 100:
