@@ -35,6 +35,7 @@ class Metrics:
         self.batch_pictures = self._histogram(
             "batch_pictures", "Pictures in one pass of the backbone.", buckets=(1, 2, 4, 8, 16, 32)
         )
+        self.engine = self._gauge("engine", "1 for the engine that computes vectors.", "engine", "precision", "why")
         self.index_vectors = self._gauge("index_vectors", "Vectors in the index.", "kind")
         self.index_generation = self._gauge("index_generation", "Generation of the index being searched.")
         self.index_lag = self._gauge("index_lag_seconds", "Seconds since the index last agreed with the database.")

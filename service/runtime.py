@@ -259,6 +259,9 @@ class Runtime:
         """Bring the gauges up to date that nobody sets as things happen."""
         for kind, count in self.gallery.vectors.items():
             self.metrics.index_vectors.labels(kind).set(count)
+        engine = self.embedder.engine
+        self.metrics.engine.clear()
+        self.metrics.engine.labels(engine.name, engine.precision, engine.why).set(1)
         self.metrics.index_generation.set(self.gallery.generation)
         self.metrics.index_lag.set(self.upkeep.lag)
         self.metrics.jobs.clear()

@@ -39,6 +39,10 @@ class Settings:
     """A shipped model, `name/pretrained`, `hf-hub:…` or `local-dir:…`."""
     device: str = "auto"
     precision: str = "auto"
+    engine: str = "auto"
+    """`auto`, `torch` or `openvino`."""
+    cache_dir: Path | None = None
+    """What is made once for a machine: converted models, and what was found out about engines."""
     operator_key: str | None = field(default=None, repr=False)
     fetch_allow: tuple[str, ...] = ()
     """Private hosts or CIDRs that picture URLs and webhooks may reach."""

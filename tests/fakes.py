@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vision.boxes import WHOLE, Box
-from vision.embedding import Pixels, Prepared, QueryEmbedding, Regions, Space, Vectors
+from vision.embedding import EngineInfo, Pixels, Prepared, QueryEmbedding, Regions, Space, Vectors
 from vision.images import resize
 
 _SIDE = 8
@@ -30,6 +30,11 @@ class ThumbnailEmbedder:
     def space(self) -> Space:
         """The same for every embedder of one name."""
         return self._space
+
+    @property
+    def engine(self) -> EngineInfo:
+        """None worth the name."""
+        return EngineInfo("thumbnail", "fp32", "it is all there is")
 
     def prepare(self, pixels: Pixels) -> Prepared:
         """64 by 64, stretched."""

@@ -52,6 +52,15 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Which engine computes, at which `precision` ("fp32", "bf16", or a mixture), and `why` it is this one."""
+
+    name: str
+    precision: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """Embedded boxes of one picture: `boxes[i]` has the unit vector `vectors[i]` and the weight `weights[i]`.
 
@@ -99,6 +108,11 @@ class Embedder(Protocol):
     @property
     def space(self) -> Space:
         """The identity of the vectors this embedder makes."""
+        ...
+
+    @property
+    def engine(self) -> EngineInfo:
+        """What computes them, for people."""
         ...
 
     def prepare(self, pixels: Pixels) -> Prepared:

@@ -26,6 +26,8 @@ PHOTO_LAYOUT: Final = (
 """The whole, the centre and the quarters: a copy pasted into a collage or a screenshot is a region of the query,
 and a crop is a region of the reference."""
 
+_CHUNK: Final = 256  # boxes looked at together in suppression; the few that are kept nearly always lie in the first
+
 Corners = NDArray[np.float32]
 """float32 `[n, 4]`: x0, y0, x1, y1 as fractions of the picture."""
 
@@ -53,6 +55,12 @@ def _starts(size: int, cells: int) -> list[int]:
     return sorted({*range(0, cells - size + 1, step), cells - size})
 
 
+def grown(corners: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
+    """Windows in cells grown by half their size (one cell at least) on every side, within the map."""
+    margin = np.maximum(1, (corners[:, 2:] - corners[:, :2]) // 2)
+    return np.concatenate([np.maximum(corners[:, :2] - margin, 0), np.minimum(corners[:, 2:] + margin, cells)], axis=1)
+
+
 def overlaps(box: Corners, others: Corners) -> NDArray[np.float32]:
     """Intersection over union of one box `[4]` with each of `others` `[n, 4]`; float32 `[n]`."""
     width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
@@ -70,11 +78,17 @@ def suppress(corners: Corners, scores: NDArray[np.float32], *, keep: int, iou: f
     """
     order = np.argsort(-scores, kind="stable")
     chosen: list[int] = []
-    while order.size and len(chosen) < keep:
-        best = int(order[0])
-        chosen.append(best)
-        order = order[1:]
-        order = order[overlaps(corners[best], corners[order]) <= iou]
+    for start in range(0, len(order), _CHUNK):
+        left = order[start : start + _CHUNK]
+        for taken in chosen:
+            left = left[overlaps(corners[taken], corners[left]) <= iou]
+        while left.size and len(chosen) < keep:
+            best = int(left[0])
+            chosen.append(best)
+            left = left[1:]
+            left = left[overlaps(corners[best], corners[left]) <= iou]
+        if len(chosen) == keep:
+            break
     return chosen
 
 

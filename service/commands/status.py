@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
     return {
         "model": space.model,
         "space": space.id,
-        "engine": {"device": settings.device, "precision": settings.precision},
+        "engine": {**asdict(runtime.embedder.engine), "device": settings.device},
         "index": runtime.gallery.status(),
         "brands": runtime.brands.count(),
         "references": {kind: runtime.catalog.count(kind=kind) for kind in KINDS},
@@ -102,7 +103,15 @@ def _ask(url: str) -> dict[str, Any]:
         raise CommandFailed(f"The service at {url} does not answer: {error}.") from error
     plain = re.findall(r"^brandwarden_(\w+)(?:\{\})? ([0-9.e+-]+)$", metrics.text, re.M)
     figures = {name: float(value) for name, value in plain if not name.endswith("_created")}
-    return {"url": url, "ready": ready.status_code == 200, "readiness": ready.json(), "figures": figures}
+    labels = re.findall(r"^brandwarden_engine\{(.*)\} 1", metrics.text, re.M)
+    engine = dict(re.findall(r'(\w+)="([^"]*)"', "".join(labels)))
+    return {
+        "url": url,
+        "ready": ready.status_code == 200,
+        "readiness": ready.json(),
+        "engine": engine,
+        "figures": figures,
+    }
 
 
 def _print(state: dict[str, Any]) -> None:

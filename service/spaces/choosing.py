@@ -43,7 +43,14 @@ def loader(settings: Settings, given: Embedder | None, loads: Loads | None) -> L
             return given
         if loads is not None:
             return loads(name)
-        return load_embedder(name, device=settings.device, precision=settings.precision, threads=settings.embed_threads)
+        return load_embedder(
+            name,
+            device=settings.device,
+            precision=settings.precision,
+            threads=settings.embed_threads,
+            engine=settings.engine,
+            cache=settings.cache_dir,
+        )
 
     return load
 

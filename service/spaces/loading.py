@@ -87,6 +87,8 @@ def load_model(name: str, load: Loads, expected: Mapping[Kind, float | None]) ->
     try:
         embedder = load(name)
         try_out(embedder)
+        engine = embedder.engine
+        _LOG.info("the model %s runs on %s at %s: %s", name, engine.name, engine.precision, engine.why)
         calibration = load_calibration(name, embedder.space).expecting(expected)
         return Model(name, embedder, calibration, load_background(name, embedder.space))
     except (VisionError, CalibrationError) as error:

@@ -16,15 +16,13 @@ import torch
 from torch import nn
 
 from vision.embedders.folding import fold_batch_norms
-from vision.embedders.sidecar import HEADS, SIDECAR, Sidecar, read_sidecar
+from vision.embedders.sidecar import HEADS, POOLING, SIDECAR, Sidecar, read_sidecar
 from vision.errors import ModelError
 
 LOCAL_DIR: Final = "local-dir:"
 CONFIG: Final = "open_clip_config.json"
 PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """`auto` is fp32: a space must not depend on which machine its vectors were made on."""
-POOLING: Final = "pooling-1"
-"""Named in every space id: change it when the way from maps to vectors changes for the same files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vision.embedders.sidecar import Logoness, Part, Projection, Sidecar
 from vision.embedders.tower import Features, Tower, pool_boxes
-from vision.regions import Corners, window_grid
+from vision.regions import Corners, grown, window_grid
 
 PLAIN_SHAPES = ((2, 2), (3, 3), (4, 2), (5, 5), (8, 4))
 
@@ -152,12 +152,6 @@ def raster(features: Features, maps: tuple[int, ...], cells: int) -> Tensor:
             layer = F.interpolate(layer, size=(cells, cells), mode="bilinear", align_corners=False)
         layers.append(layer)
     return torch.cat(layers, dim=1)
-
-
-def grown(corners: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
-    """Windows in cells grown by half their size (one cell at least) on every side, within the map."""
-    margin = np.maximum(1, (corners[:, 2:] - corners[:, :2]) // 2)
-    return np.concatenate([np.maximum(corners[:, :2] - margin, 0), np.minimum(corners[:, 2:] + margin, cells)], axis=1)
 
 
 def _areas(corners: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ from vision.errors import ModelError
 SIDECAR: Final = "brandwarden.json"
 HEADS: Final = "brandwarden_heads.safetensors"
 FORMAT: Final = 1
+POOLING: Final = "pooling-1"
+"""Named in every space id: change it when the way from maps to vectors changes for the same files."""
 Array = NDArray[np.float32]
 
 
