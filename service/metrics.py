@@ -41,6 +41,9 @@ class Metrics:
         self.index_lag = self._gauge("index_lag_seconds", "Seconds since the index last agreed with the database.")
         self.jobs = self._gauge("jobs", "Jobs by state.", "state")
         self.decisions = self._counter("decisions", "Listings judged, by decision.", "decision")
+        self.shadow_listings = self._counter(
+            "shadow_listings", "Listings offered to a space in shadow: judged, shed or failed.", "outcome"
+        )
         self.state = self._gauge("state", "1 for the state the process is in.", "state")
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:

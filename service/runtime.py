@@ -43,6 +43,8 @@ from service.spaces.filling import Filling
 from service.spaces.life import Life
 from service.spaces.loading import Loads, Model
 from service.spaces.preparing import Preparing
+from service.spaces.shadow import Judged, Shadow
+from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
 from vision.embedding import Embedder
@@ -50,7 +52,6 @@ from vision.images import DecodeLimits
 from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
-_SHADOW_SHARE = 0.25
 
 
 class Runtime:
@@ -73,6 +74,8 @@ class Runtime:
     spaces: Spaces
     filling: Filling
     life: Life
+    statistics: Statistics
+    shadow: Shadow
     pipeline: Pipeline
     enrolment: Enrolment
     listings: Listings
@@ -197,6 +200,8 @@ class Runtime:
         _LOG.warning("%s and are not matched; run `brandwarden rebuild`", words)
 
     def _open_work(self, stack: contextlib.ExitStack) -> None:
+        self.statistics = Statistics(self.database)
+        self.shadow = Shadow(lambda: self.spaces.shadow, lambda: self.pipeline.busy, self.statistics, self.metrics)
         self.pipeline = Pipeline(self.settings, self.spaces.active.engine, self.metrics)
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
@@ -208,12 +213,15 @@ class Runtime:
             pipeline=self.pipeline,
             pictures=self.pictures,
             fetcher=self.fetcher,
+            on_judged=lambda *judged: self.shadow.offer(Judged(*judged)),
         )
         stack.callback(self.listings.close)
         self.verdicts = Verdicts(self.database)
         self.retention = Retention(self.settings, store, self.listings)
         self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self._open_life()
+        self.shadow.start()
+        stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
             self.spaces,
             snapshot_every=self.settings.snapshot_every,
@@ -239,7 +247,13 @@ class Runtime:
         self.filling = Filling(self.spaces, self.catalog, self.blobs, changes, self._give_way)
         Preparing(self.spaces, self.catalog, self.blobs, self.jobs, self._give_way)
         self.life = Life(
-            self.spaces, self.filling, self.jobs, self.catalog, setting=self._asked.setting, share=_SHADOW_SHARE
+            self.spaces,
+            self.filling,
+            self.jobs,
+            self.catalog,
+            self.statistics,
+            setting=self._asked.setting,
+            share=self.settings.shadow_share,
         )
 
     def _attend(self) -> None:

@@ -80,6 +80,8 @@ class Settings:
     clean_days: int = 30
     job_lease: float = 15.0
     """After so long without a sign of life a job is taken from its process and gone on with by another."""
+    shadow_share: float = 0.1
+    """Share of the live listings that a new model judges in shadow, unless the step says otherwise."""
     snapshot_every: int = 2_000
     """Index changes after which a snapshot is written in the background."""
     log_format: str = "json"

@@ -57,10 +57,58 @@ class SpaceEventOut(BaseModel):
     at: datetime
 
 
+class ChangeOut(BaseModel):
+    """Listings whose decision would be another."""
+
+    before: str = Field(alias="from")
+    after: str = Field(alias="to")
+    listings: int
+
+
+class BrandShadowOut(BaseModel):
+    """Matches of one brand: found by both models, and by one of them alone."""
+
+    brand_id: str
+    brand: str
+    both: int
+    only_current: int
+    only_candidate: int
+
+
+class ExampleOut(BaseModel):
+    """A listing to look at: its decision would be another."""
+
+    marketplace: str
+    listing_id: str
+    before: str = Field(alias="from")
+    after: str = Field(alias="to")
+    current_confidence: float
+    candidate_confidence: float
+    at: datetime
+
+
+class ShadowOut(BaseModel):
+    """What a candidate made of live listings. Milliseconds are means for a picture: search and verification of both
+    models, and the candidate's pass of the backbone."""
+
+    listings: int
+    pictures: int
+    shed: int = Field(description="Passed over because the service was busy.")
+    failed: int
+    agreement: float | None = Field(description="Share of listings with the same decision.")
+    current_ms: float | None
+    candidate_ms: float | None
+    embed_ms: float | None
+    changes: list[ChangeOut]
+    brands: list[BrandShadowOut]
+    examples: list[ExampleOut]
+
+
 class SpaceWhole(SpaceOut):
     """A space with what is known of its quality and its history, the newest first."""
 
     gate: dict[str, Any] | None = Field(description="The report of `brandwarden-train gate`.")
+    shadow: ShadowOut | None = Field(description="What it found in shadow; None before the first listing.")
     events: list[SpaceEventOut]
 
 
@@ -161,7 +209,7 @@ async def move_space(
 
     def move() -> Response:
         moved = _moved(runtime, space_id, step, sent, Asked(principal.key_id, sent.reason))
-        return JSONResponse(_whole(runtime, moved).model_dump(mode="json"))
+        return JSONResponse(_whole(runtime, moved).model_dump(mode="json", by_alias=True))
 
     return await once(request, runtime, principal, sent.model_dump(mode="json"), lambda: run_in_threadpool(move))
 
@@ -184,7 +232,9 @@ def shown(runtime: Runtime, space: Space) -> dict[str, Any]:
 
 def _whole(runtime: Runtime, space: Space) -> SpaceWhole:
     events = [SpaceEventOut.model_validate(event) for event in runtime.spaces.records.events(space)]
-    return SpaceWhole(**shown(runtime, space), gate=space.gate, events=events)
+    read = runtime.statistics.read(space.pk)
+    figures = None if read is None else ShadowOut.model_validate(read)
+    return SpaceWhole(**shown(runtime, space), gate=space.gate, events=events, shadow=figures)
 
 
 def _moved(runtime: Runtime, space_id: str, step: Step, sent: StepTaken, asked: Asked) -> Space:

@@ -8,7 +8,7 @@ futures between them without a thread; `judge` is the three in a row.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -28,6 +28,14 @@ from service.settings import Settings
 Source: TypeAlias = bytes | BaseException
 
 
+OnJudged: TypeAlias = Callable[[ListingInput, Sequence[Outcome], Judgement, Thresholds], None]
+"""Told of every listing that was judged and stored; must cost nothing."""
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
 class Listings:
     """Judges listings and keeps the results. Thread-safe; `close` it."""
 
@@ -40,10 +48,11 @@ class Listings:
         pictures: PictureKeeper,
         fetcher: Fetches,
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        on_judged: OnJudged = _ignore,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
         self._pictures = pictures
-        self._thresholds = thresholds
+        self._thresholds, self._on_judged = thresholds, on_judged
         self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
@@ -85,9 +94,12 @@ class Listings:
         while True:
             judgement = judge(listing, outcomes, self._thresholds, without=gone)
             try:
-                return self._store_judgement(judgement, sources, seconds)
+                stored = self._store_judgement(judgement, sources, seconds)
             except BrandsGone as error:
                 gone |= error.brand_ids
+            else:
+                self._on_judged(listing, outcomes, judgement, self._thresholds)
+                return stored
 
     def _store_judgement(self, judgement: Judgement, sources: Sequence[Source], seconds: float) -> ListingResult:
         kept = {

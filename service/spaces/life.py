@@ -17,6 +17,7 @@ from service.spaces.filling import Filling
 from service.spaces.preparing import KIND
 from service.spaces.records import CANDIDATES, Space, SpaceRecords, SpaceStatus, predecessor
 from service.spaces.spaces import Spaces
+from service.spaces.statistics import Statistics
 
 
 class GateNotPassed(ServiceError):
@@ -37,9 +38,18 @@ class Life:
     """Moves spaces on. Thread-safe; one step at a time is decided by SQL."""
 
     def __init__(
-        self, spaces: Spaces, filling: Filling, jobs: Jobs, catalog: Catalog, *, setting: str, share: float
+        self,
+        spaces: Spaces,
+        filling: Filling,
+        jobs: Jobs,
+        catalog: Catalog,
+        statistics: Statistics,
+        *,
+        setting: str,
+        share: float,
     ) -> None:
         self._spaces, self._filling, self._jobs, self._catalog = spaces, filling, jobs, catalog
+        self._statistics = statistics
         self._setting, self._share = setting, share
 
     @property
@@ -65,9 +75,13 @@ class Life:
         if gate is not None:
             self._keep_gate(space, gate)
         status: SpaceStatus = "shadow" if share > 0 else "ready"
-        return self.records.move(
+        moved = self.records.move(
             space_id, status, since={"ready", "shadow"}, by=asked.by, reason=asked.reason, share=share
         )
+        if space.status == "ready" and status == "shadow":
+            self._statistics.clear(space_id)
+        self._spaces.follow()
+        return moved
 
     def promote(self, space_id: str, asked: Asked, *, gate: dict[str, Any] | None) -> Space:
         """Let a complete space judge from now on. Without a gate that was passed it takes a reason.
@@ -91,6 +105,7 @@ class Life:
                 space_id, instead_of=active.id, setting=self._setting, by=asked.by, reason=asked.reason
             )
             self._spaces.switch(loaded)
+        self._spaces.follow()
         return moved
 
     def roll_back(self, space_id: str, asked: Asked) -> Space:

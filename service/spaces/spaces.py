@@ -49,6 +49,7 @@ class Spaces:
         self._failed: dict[str, float] = {}
         self._active: LoadedSpace | None = None
         self._trouble: str | None = None
+        self._shadow: tuple[LoadedSpace, float] | None = None
         self._exchange: Callable[[Engine], None] = lambda _engine: None
 
     @property
@@ -62,6 +63,11 @@ class Spaces:
     def trouble(self) -> str | None:
         """Why this process judges with another space than SQL says, or None."""
         return self._trouble
+
+    @property
+    def shadow(self) -> tuple[LoadedSpace, float] | None:
+        """The space that judges in shadow, and the share of listings it judges."""
+        return self._shadow
 
     def loaded(self) -> list[LoadedSpace]:
         """Every space in memory, the active one first."""
@@ -113,6 +119,10 @@ class Spaces:
         wanted += [row for row in rows if row.status == "retired" and row.id in {one.previous for one in wanted}]
         for row in sorted(wanted, key=lambda one: one.status != "active"):
             self._follow(row)
+        self._shadow = next(
+            ((self._loaded[row.id], row.share) for row in rows if row.status == "shadow" and row.id in self._loaded),
+            None,
+        )
         keep = {row.id for row in rows if row.status == "preparing"} | {row.id for row in wanted} | {self.active.id}
         for space in self.loaded():
             if space.id not in keep:

@@ -50,3 +50,41 @@ SPACE_EVENTS = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("at", UtcDateTime, nullable=False),
 )
+
+SHADOW_TOTALS = sa.Table(
+    "shadow_totals",
+    METADATA,
+    sa.Column("space_pk", sa.ForeignKey("spaces.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("listings", "pictures", "same", "shed", "failed")),
+    *(sa.Column(name, sa.Float, nullable=False) for name in ("current_seconds", "candidate_seconds", "embed_seconds")),
+)
+
+SHADOW_CHANGES = sa.Table(
+    "shadow_changes",
+    METADATA,
+    sa.Column("space_pk", sa.ForeignKey("spaces.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("before", sa.String(16), primary_key=True),
+    sa.Column("after", sa.String(16), primary_key=True),
+    sa.Column("listings", sa.BigInteger, nullable=False),
+)
+
+SHADOW_BRANDS = sa.Table(
+    "shadow_brands",
+    METADATA,
+    sa.Column("space_pk", sa.ForeignKey("spaces.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("brand_id", sa.ForeignKey("brands.id", ondelete="CASCADE"), primary_key=True),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("both", "only_current", "only_candidate")),
+)
+
+SHADOW_EXAMPLES = sa.Table(
+    "shadow_examples",
+    METADATA,
+    sa.Column("pk", BigKey, primary_key=True),
+    sa.Column("space_pk", sa.ForeignKey("spaces.pk", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("listing_pk", sa.ForeignKey("listings.pk", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("before", sa.String(16), nullable=False),
+    sa.Column("after", sa.String(16), nullable=False),
+    sa.Column("before_confidence", sa.Float, nullable=False),
+    sa.Column("after_confidence", sa.Float, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi.testclient import TestClient
 
+from service.app import create_app
+from service.runtime import Runtime
+from service.settings import Settings
+from tests.conftest import OPERATOR_KEY
 from tests.fakes import ContraryEmbedder, ThumbnailEmbedder
 from vision.embedding import Embedder
 from vision.errors import ModelError
@@ -23,6 +30,45 @@ def load(name: str) -> Embedder:
         case "contrary":
             return ContraryEmbedder(name=name)
     raise ModelError(f"the `model` {name} cannot be loaded: there is none")
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, model: str = "thumbnail") -> Iterator[TestClient]:
+    """An operator's client of a service with a small model."""
+    with (
+        contextlib.closing(Runtime.open(settings, embedder=load(model), loads=load)) as runtime,
+        TestClient(create_app(settings, runtime=runtime)) as client,
+    ):
+        client.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
+        yield client
+
+
+def runtime_of(client: TestClient) -> Runtime:
+    """The runtime behind a client."""
+    runtime: Runtime = client.app.state.lifecycle.runtime
+    return runtime
+
+
+def add(client: TestClient, brand: str, data: bytes, kind: str = "photo") -> str:
+    """Enrol a picture; its id."""
+    answer = client.post(f"/v1/brands/{brand}/references", data={"kind": kind}, files={"image": data})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def found(client: TestClient, data: bytes) -> tuple[str, list[str]]:
+    """The space that searched, and the references it found."""
+    answer = client.post("/v1/search", data={"kind": "photo", "top_k": 10}, files={"image": data}).json()
+    return answer["space"], [match["reference_id"] for match in answer["matches"]]
+
+
+def judge(client: TestClient, listing_id: str, data: bytes) -> dict[str, Any]:
+    """Judge a listing of one picture."""
+    answer = client.post(
+        "/v1/listings", data={"listing": json.dumps({"listing_id": listing_id})}, files={"images": data}
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def step(client: TestClient, space: str, name: str, **body: Any) -> dict[str, Any]:

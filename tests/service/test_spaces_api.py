@@ -1,45 +1,27 @@
-"""Spaces over HTTP, on both databases: prepared beside, promoted behind a gate, rolled back, forgotten."""
+"""Spaces over HTTP: prepared beside, promoted behind a gate, rolled back, forgotten; refusals that change nothing."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 
-from service.app import create_app
-from service.runtime import Runtime
-from tests.conftest import OPERATOR_KEY
 from tests.fakes import ThumbnailEmbedder
 from tests.photographs import NAMES, jpeg, mark
-from tests.service.spaces import WHY, active, load, prepare, step, wait_for
+from tests.service.spaces import WHY, active, add, found, prepare, serving, step, wait_for
 
 
 @pytest.fixture
-def client(settings, database_url):
-    opened = Runtime.open(
-        dataclasses.replace(settings, database_url=database_url), embedder=ThumbnailEmbedder(), loads=load
-    )
-    with TestClient(create_app(opened.settings, runtime=opened)) as client:
-        client.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"
+def client(settings) -> Iterator[TestClient]:
+    with serving(settings) as client:
         yield client
-    opened.close()
 
 
 @pytest.fixture
 def brand(client) -> str:
     return client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
-
-
-def add(client, brand: str, data: bytes, kind: str = "photo") -> str:
-    answer = client.post(f"/v1/brands/{brand}/references", data={"kind": kind}, files={"image": data})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
-
-
-def found(client, data: bytes) -> tuple[str, list[str]]:
-    answer = client.post("/v1/search", data={"kind": "photo", "top_k": 10}, files={"image": data}).json()
-    return answer["space"], [match["reference_id"] for match in answer["matches"]]
 
 
 def gate(candidate: str, current: str = "spc_thumbnail", *, passed: bool = True) -> dict:
@@ -56,7 +38,12 @@ def test_the_one_space_tells_its_state(client, brand):
     assert (space["index_generation"], space["stale"], space["without_vectors"]) == (1, False, 0)
 
 
-def test_a_model_is_prepared_promoted_and_rolled_back(client, brand):
+def test_a_model_is_prepared_promoted_and_rolled_back(settings, database_url):
+    with serving(replace(settings, database_url=database_url)) as client:
+        live_through(client, client.post("/v1/brands", json={"name": "Acme"}).json()["id"])
+
+
+def live_through(client, brand):
     references = [add(client, brand, jpeg(name)) for name in NAMES]
     add(client, brand, mark(), "logo")
     started = client.post("/v1/spaces", json={"model": "other"})

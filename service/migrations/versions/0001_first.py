@@ -300,6 +300,74 @@ def upgrade() -> None:
     op.create_index(op.f("ix_listing_matches_brand_id_pk"), "listing_matches", ["brand_id", "pk"], unique=False)
     op.create_index(op.f("ix_listing_matches_listing_pk"), "listing_matches", ["listing_pk"], unique=False)
     op.create_table(
+        "shadow_brands",
+        sa.Column(
+            "space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("both", sa.BigInteger(), nullable=False),
+        sa.Column("only_current", sa.BigInteger(), nullable=False),
+        sa.Column("only_candidate", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_shadow_brands_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_pk"], ["spaces.pk"], name=op.f("fk_shadow_brands_space_pk_spaces"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("space_pk", "brand_id", name=op.f("pk_shadow_brands")),
+    )
+    op.create_table(
+        "shadow_changes",
+        sa.Column(
+            "space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("before", sa.String(length=16), nullable=False),
+        sa.Column("after", sa.String(length=16), nullable=False),
+        sa.Column("listings", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["space_pk"], ["spaces.pk"], name=op.f("fk_shadow_changes_space_pk_spaces"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("space_pk", "before", "after", name=op.f("pk_shadow_changes")),
+    )
+    op.create_table(
+        "shadow_examples",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("listing_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("before", sa.String(length=16), nullable=False),
+        sa.Column("after", sa.String(length=16), nullable=False),
+        sa.Column("before_confidence", sa.Float(), nullable=False),
+        sa.Column("after_confidence", sa.Float(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["listing_pk"], ["listings.pk"], name=op.f("fk_shadow_examples_listing_pk_listings"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["space_pk"], ["spaces.pk"], name=op.f("fk_shadow_examples_space_pk_spaces"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_shadow_examples")),
+    )
+    op.create_index(op.f("ix_shadow_examples_listing_pk"), "shadow_examples", ["listing_pk"], unique=False)
+    op.create_index(op.f("ix_shadow_examples_space_pk"), "shadow_examples", ["space_pk"], unique=False)
+    op.create_table(
+        "shadow_totals",
+        sa.Column(
+            "space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("listings", sa.BigInteger(), nullable=False),
+        sa.Column("pictures", sa.BigInteger(), nullable=False),
+        sa.Column("same", sa.BigInteger(), nullable=False),
+        sa.Column("shed", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.BigInteger(), nullable=False),
+        sa.Column("current_seconds", sa.Float(), nullable=False),
+        sa.Column("candidate_seconds", sa.Float(), nullable=False),
+        sa.Column("embed_seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["space_pk"], ["spaces.pk"], name=op.f("fk_shadow_totals_space_pk_spaces"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("space_pk", name=op.f("pk_shadow_totals")),
+    )
+    op.create_table(
         "space_events",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -342,6 +410,12 @@ def downgrade() -> None:
     op.drop_table("reference_embeddings")
     op.drop_index(op.f("ix_space_events_space_pk"), table_name="space_events")
     op.drop_table("space_events")
+    op.drop_table("shadow_totals")
+    op.drop_index(op.f("ix_shadow_examples_space_pk"), table_name="shadow_examples")
+    op.drop_index(op.f("ix_shadow_examples_listing_pk"), table_name="shadow_examples")
+    op.drop_table("shadow_examples")
+    op.drop_table("shadow_changes")
+    op.drop_table("shadow_brands")
     op.drop_index(op.f("ix_listing_matches_listing_pk"), table_name="listing_matches")
     op.drop_index(op.f("ix_listing_matches_brand_id_pk"), table_name="listing_matches")
     op.drop_table("listing_matches")
