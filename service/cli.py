@@ -17,6 +17,7 @@ from service.commands import brands, keys
 from service.commands.backup import backup_command, restore_command
 from service.commands.check import check_command
 from service.commands.demo import demo_command
+from service.commands.exports import export_command
 from service.commands.imports import import_command
 from service.commands.scan import scan_command
 from service.commands.serve import serve_command
@@ -42,6 +43,7 @@ app.command("status", epilog=EXIT_CODES)(status_command)
 app.command("rebuild", epilog=EXIT_CODES)(rebuild_command)
 app.command("backup", epilog=EXIT_CODES)(backup_command)
 app.command("restore", epilog=EXIT_CODES)(restore_command)
+app.command("export-verdicts", epilog=EXIT_CODES)(export_command)
 app.command("demo", epilog=EXIT_CODES)(demo_command)
 
 

@@ -140,7 +140,8 @@ def test_a_module_says_what_it_is_for(name):
 
 
 def test_no_module_outgrows_its_concept():
-    sizes = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    written = {name: path for name, path in MODULES.items() if not name.startswith("service.migrations.versions.")}
+    sizes = {name: len(path.read_text().splitlines()) for name, path in written.items()}
     assert {name: size for name, size in sizes.items() if size > LONGEST} == {}
 
 

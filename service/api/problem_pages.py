@@ -25,6 +25,7 @@ MEANINGS = {
     "duplicate": "The brand has this picture, or one that can hardly be told from it, as another reference: "
     "`existing_id` names that one. Both are kept and looked for; delete one of them if they are the same product.",
     "empty-image": "The file has no bytes at all.",
+    "export": "The folder of an export cannot be written. Name one that does not exist, on a disk with room.",
     "fetch-failed": "The picture's address could not be fetched, or may not be: only public http and https addresses "
     "without a user name are, within a few seconds and up to the size of a picture. Or send the picture itself.",
     "forbidden": "The role of this key may never make this call, whatever it asks for. Use a key of another role.",
