@@ -13,6 +13,10 @@ from typing import Final
 from indexes.gallery import Candidate
 
 _WINDOWS: Final = 2  # places of a picture in which one mark is looked for
+LOGO_LIKE: Final = 0.9
+"""Logoness of a picture's best window from which a listing's picture is searched closely for marks: 19 of 20
+photographs that show a mark have it, and three of four garments that show none."""
+
 _CERTAIN: Final = 0.95
 _CLEARLY: Final = 0.1
 
@@ -22,24 +26,28 @@ class Effort:
     """What may be spent on one picture.
 
     `references` are asked of the index, `photos` verified, `tries` (mark, place) pairs glimpsed at and `settled` of
-    them looked at closely. With `stops` a certain match ends the search among clearly weaker candidates.
+    them looked at closely. `lined_up` marks are compared by local features with the whole picture, and `likened`
+    places embedded again. With `stops` a certain match ends the search among clearly weaker candidates.
     """
 
     references: int
     photos: int
     tries: int
     settled: int
+    lined_up: int
+    likened: int
     stops: bool
 
 
-ECONOMICAL: Final = Effort(references=8, photos=4, tries=8, settled=3, stops=True)
+ECONOMICAL: Final = Effort(references=8, photos=4, tries=8, settled=3, lined_up=24, likened=6, stops=True)
 """The right photograph is among the first four for 19 of 20 copies, the right mark among the first eight places for
 9 of 10; what lies behind costs as much again."""
 
 
 def thorough(references: int) -> Effort:
     """All of the first `references`, whatever is found."""
-    return Effort(references, references, _WINDOWS * references, _WINDOWS * references, stops=False)
+    places = _WINDOWS * references
+    return Effort(references, references, places, places, lined_up=max(24, references), likened=places, stops=False)
 
 
 class Settled:

@@ -220,6 +220,14 @@ class Catalog:
             rows = connection.execute(query).all()
         return {row.pk: (as_reference(row), _brand_of(row)) for row in rows}
 
+    def titles(self, kind: Kind) -> Sequence[tuple[int, int, str, str | None]]:
+        """Primary key, its brand's, the brand's name and the title of every active reference of `kind`."""
+        columns = (REFERENCES.c.pk, REFERENCES.c.brand_pk, BRANDS.c.name, REFERENCES.c.title)
+        query = sa.select(*columns).select_from(_JOINED).where(REFERENCES.c.kind == kind)
+        query = query.where(REFERENCES.c.status == "active", BRANDS.c.status != "suspended").order_by(REFERENCES.c.pk)
+        with self._database.read() as connection:
+            return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
     def _explain(self, items: Sequence[tuple[NewReference, Regions]], error: IntegrityError) -> Exception:
         """Why a batch was refused, found out after its transaction is gone."""
         for new, _ in items:

@@ -11,12 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexes.changes import Changes
 from indexes.database import Database
-from indexes.embeddings import Embeddings
+from indexes.embeddings import SLOTS, Embeddings
 from indexes.errors import SnapshotDamaged, SpaceMismatch, StorageFailed
 from indexes.pair import Candidate, IndexPair, Progress
 from indexes.snapshots import Snapshot, Snapshots
@@ -88,6 +91,12 @@ class Gallery:
         """The `k` vectors nearest to the first one of a reference, its own among them, best first."""
         rows = self._embeddings.of(kind, [reference_pk])
         return self.candidates(kind, rows.vectors[:1], k)[1] if len(rows) else []
+
+    def vectors_of(self, kind: Kind, reference_pks: Collection[int]) -> dict[int, Vectors]:
+        """The vectors `[n, d]` of each of these references, those that have any, from SQL."""
+        rows = self._embeddings.of(kind, reference_pks)
+        owners = rows.ids // SLOTS
+        return {int(pk): rows.vectors[owners == pk] for pk in np.unique(owners)}
 
     def snapshot(self) -> Path:
         """Write a snapshot now and trim the log behind the older one kept; `StorageFailed` keeps what was there."""

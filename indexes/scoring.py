@@ -28,7 +28,7 @@ UNCALIBRATED_CAP: Final = 0.75
 
 _NEUTRAL: Final = {
     "photo": {"agreement": 7.0, "central": 5.0},
-    "logo": {"own_shape": 12.0},
+    "logo": {"own_shape": 9.0, "firm": 9.0, "spelled": 4.0},
 }
 _NEUTRAL_BIAS: Final = {"photo": -7.0, "logo": -4.0}
 

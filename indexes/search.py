@@ -10,16 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Generic, Literal, TypeAlias
 
+from indexes.asking import Asked
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
-from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, places, thorough
+from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, thorough
 from indexes.catalog import Catalog, Reference
 from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
-from indexes.verifiers import Glimpse, P, S, Scores, T, VerifiesLogos, VerifiesPhotos
+from indexes.marks import MarkSearch, Rows
+from indexes.names import Names
+from indexes.verifiers import EmbedsCrops, P, ReadsWords, S, Scores, T, VerifiesLogos, VerifiesPhotos
 from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
 from vision.images import DecodeLimits
@@ -31,12 +33,13 @@ MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo":
 _REACH = 4  # candidates asked for each match wanted: some are disabled, or share a reference
 _CACHE_BYTES = 192 << 20
 
-Rows: TypeAlias = Mapping[int, tuple[Reference, Brand]]
-
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A verified reference. `score` ranks within a kind, `confidence` is a probability; boxes are fractions."""
+    """A verified reference. `score` ranks within a kind, `confidence` is a probability; boxes are fractions.
+
+    `features` are what both were made of.
+    """
 
     kind: MatchKind
     reference: Reference
@@ -46,6 +49,7 @@ class Match:
     box: Box
     reference_box: Box
     reasons: tuple[str, ...]
+    features: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class SearchResult:
 class Searcher(Generic[P, S, T]):
     """Finds the references a picture shows. Thread-safe.
 
+    `read` finds the words in a picture and `embed_crops` embeds places cut again; without them marks are found by
+    shape alone. Pictures whose best window has less than `logoness` are looked at for marks with a glimpse only.
     Keeps at most `cache_bytes` of described photos and a quarter of that of enrolled marks. `on_skipped` is told why
     when a reference had to be passed over because its picture cannot be read.
     """
@@ -74,6 +80,9 @@ class Searcher(Generic[P, S, T]):
         photo_verifier: VerifiesPhotos[P],
         logo_verifier: VerifiesLogos[S, T],
         *,
+        read: ReadsWords | None = None,
+        embed_crops: EmbedsCrops | None = None,
+        logoness: float = 0.0,
         cache_bytes: int = _CACHE_BYTES,
         limits: DecodeLimits | None = None,
         on_skipped: Callable[[str], None] | None = None,
@@ -88,9 +97,12 @@ class Searcher(Generic[P, S, T]):
         self._photos = Descriptions(
             blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
         )
-        self._marks = Descriptions(
+        described = Descriptions(
             blobs, logo_verifier.enrol, max_bytes=cache_bytes // 4, limits=vetted, on_skipped=on_skipped
         )
+        self._read = read
+        names = None if read is None else Names(catalog)
+        self._marks = MarkSearch(described, logo_verifier, calibration, gallery, names, embed_crops, logoness)
 
     def search(
         self,
@@ -110,12 +122,14 @@ class Searcher(Generic[P, S, T]):
         clock = _Clock()
         effort = ECONOMICAL if per_kind is None else thorough(per_kind)
         brand_pks = None if brand_ids is None else self._brands.pks(brand_ids)
-        asked = _Asked(pixels, embedding, self._photo_verifier, self._logo_verifier)
+        asked = Asked(pixels, embedding, self._photo_verifier, self._logo_verifier, self._read)
         found: dict[Kind, list[Candidate]] = {}
         generation = self._gallery.generation
         for kind in kinds:
             searched, found[kind] = self._candidates(kind, embedding, effort.references, brand_pks)
             generation = min(generation, searched)
+        if "logo" in found:
+            found["logo"] += self._marks.named(asked, found["logo"], generation, brand_pks)
         rows = self._rows(found.values(), brand_pks)
         clock.lap("search")
         matches: list[Match] = []
@@ -143,7 +157,7 @@ class Searcher(Generic[P, S, T]):
         return self._catalog.matchable(pks, brand_pks) if pks else {}
 
     def _photos_of(
-        self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
     ) -> list[Match]:
         """Matches among the most similar photographs."""
         matches: list[Match] = []
@@ -161,40 +175,22 @@ class Searcher(Generic[P, S, T]):
         return matches
 
     def _marks_of(
-        self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
     ) -> list[Match]:
-        """Matches among the marks that look most alike at a glimpse, the best place of each."""
-        best: dict[int, Match] = {}
-        settled = Settled(effort)
-        for glimpse, candidate in self._glimpses(asked, places(shortlist, effort), rows)[: effort.settled]:
-            if settled.without(glimpse.strength):
-                break
-            evidence = glimpse.settle()
-            clock.lap("verify")
-            if evidence is not None:
-                match = self._match("logo", rows[candidate.reference_pk], evidence, candidate.similarity)
-                settled.note(match.confidence, glimpse.strength)
-                known_best = best.get(match.reference.pk)
-                if known_best is None or match.score > known_best.score:
-                    best[match.reference.pk] = match
-            clock.lap("score")
-        return list(best.values())
-
-    def _glimpses(self, asked: _Asked[P, S], shortlist: list[Candidate], rows: Rows) -> list[tuple[Glimpse, Candidate]]:
-        """A glimpse at each place that has anything to see, the strongest first."""
-        found: list[tuple[Glimpse, Candidate]] = []
-        for candidate in shortlist:
-            template = self._marks.of(rows[candidate.reference_pk][0])
-            if template is not None:
-                window = asked.embedding.logo.boxes[candidate.query]
-                glimpse = self._logo_verifier.glimpse(asked.scene, window, template)
-                if glimpse is not None:
-                    found.append((glimpse, candidate))
-        return sorted(found, key=lambda pair: -pair[0].strength)
+        """Matches among the marks, the best place of each."""
+        found = self._marks.find(asked, shortlist, rows, effort)
+        clock.lap("verify")
+        matches = [
+            self._match("logo", rows[one.candidate.reference_pk], one.evidence, one.candidate.similarity)
+            for one in found
+        ]
+        clock.lap("score")
+        return matches
 
     def _match(self, kind: Kind, row: tuple[Reference, Brand], evidence: Evidence, similarity: float) -> Match:
         reference, brand = row
-        judgement = self._calibration.judge(kind, evidence.features() | {"similarity": similarity})
+        features = evidence.features() | {"similarity": similarity}
+        judgement = self._calibration.judge(kind, features)
         return Match(
             kind=MATCH_KINDS[kind],
             reference=reference,
@@ -204,6 +200,7 @@ class Searcher(Generic[P, S, T]):
             box=evidence.query_box.clipped(),
             reference_box=evidence.reference_box.clipped(),
             reasons=evidence.reasons(),
+            features=features,
         )
 
 
@@ -212,26 +209,6 @@ def _by_standing(shortlist: list[Candidate], rows: Rows) -> tuple[list[Candidate
     verified = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status == "verified"]
     others = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status != "verified"]
     return verified, others
-
-
-class _Asked(Generic[P, S]):
-    """The picture asked about, described for each kind when the first candidate of that kind needs it."""
-
-    def __init__(
-        self, pixels: Pixels, embedding: QueryEmbedding, photos: VerifiesPhotos[P], logos: VerifiesLogos[S, T]
-    ) -> None:
-        self.embedding = embedding
-        self._pixels = pixels
-        self._describe_photo = photos.describe
-        self._describe_scene = logos.describe
-
-    @cached_property
-    def photo(self) -> P:
-        return self._describe_photo(self._pixels)
-
-    @cached_property
-    def scene(self) -> S:
-        return self._describe_scene(self._pixels)
 
 
 class _Clock:

@@ -5,14 +5,15 @@ Place in the flow: `indexes.search` is written against these; `vision.verificati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from indexes.descriptions import Sized
 from indexes.scoring import Judgement
 from vision.boxes import Box
-from vision.embedding import Kind, Pixels
+from vision.embedding import Kind, Pixels, Vectors
 from vision.verification import Evidence
+from vision.verification.wording import Word
 
 
 class Scores(Protocol):
@@ -26,6 +27,12 @@ class Scores(Protocol):
         """Similarity below which a candidate is not worth verifying; -1 for none."""
         ...
 
+
+ReadsWords = Callable[[Pixels], Sequence[Word]]
+"""`vision.embedders.words.WordReader`: the lines of text in a picture."""
+
+EmbedsCrops = Callable[[Sequence[Pixels]], Vectors]
+"""`vision.embedding.Embedder.embed_crops`."""
 
 P = TypeVar("P", bound=Sized)
 S = TypeVar("S")
@@ -74,4 +81,8 @@ class VerifiesLogos(Protocol[S, T]):
 
     def glimpse(self, scene: S, window: Box | None, template: T) -> Glimpse | None:
         """A cheap look for the mark in or near `window`; None when nothing there resembles it."""
+        ...
+
+    def line_up(self, scene: S, template: T) -> Evidence | None:
+        """Evidence of the place at which local features of the mark agree, anywhere in the scene."""
         ...

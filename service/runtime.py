@@ -11,6 +11,7 @@ import time
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
+from indexes.cascade import LOGO_LIKE
 from indexes.catalog import Catalog
 from indexes.changes import Changes
 from indexes.database import Database
@@ -34,6 +35,7 @@ from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
 from service.pipeline.work import Search
 from service.previews import Previews
+from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
 from service.sessions import Sessions
 from service.settings import Settings
@@ -71,6 +73,7 @@ class Runtime:
     idempotency: Idempotency
     spool: Spool
     fetcher: Fetcher
+    words: str
     spaces: Spaces
     filling: Filling
     life: Life
@@ -172,6 +175,7 @@ class Runtime:
     def _open_spaces(
         self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
     ) -> None:
+        self._read, self.words = open_reader(self.settings)
         self._asked, self._repairing = configured(self.settings, embedder), repairing
         load = loader(self.settings, embedder, loads)
         self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, self._make_search)
@@ -187,6 +191,9 @@ class Runtime:
             calibration=model.calibration,
             photo_verifier=PhotoVerifier(),
             logo_verifier=LogoVerifier(),
+            read=self._read,
+            embed_crops=model.embedder.embed_crops,
+            logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
             on_skipped=self.metrics.observe_skipped,
         )
 

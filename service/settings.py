@@ -66,6 +66,8 @@ class Settings:
     batch_wait: float = 0.004
     embed_threads: int = 1
     """Threads of one backbone pass on the CPU. More pay only where nothing else runs: they spin while they wait."""
+    read_words: str = "auto"
+    """`auto` reads the words in pictures where the extra `ocr` is installed, `off` never."""
     decode_threads: int = 2
     verify_threads: int = 2
     drain_timeout: float = 20.0

@@ -11,21 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
-from training.clusters import mark_groups, photo_groups
-from training.datasets import read
+from indexes.scoring import Calibration
+from training.clusters import photo_groups
+from training.datasets import data_root, read
+from training.evaluation.catalogue import catalogue
 from training.fitting import Labelled
 from training.gallery import Candidate, MemoryGallery
-from training.marks import Mark, picture_of, read_marks
-from training.printing import Square, printed
+from training.sightings import Sightings, package_brands
 from training.thefts import FAMILIES, edited
-from vision.boxes import Box
+from vision.embedders.words import open_words
 from vision.embedding import Embedder, Pixels, Prepared, QueryEmbedding
-from vision.verification import LogoVerifier, PhotoVerifier
+from vision.verification import PhotoVerifier
 
 BATCH = 8
 Item = TypeVar("Item", Path, Pixels)
@@ -121,48 +123,18 @@ def _checked(gallery: MemoryGallery, embedding: QueryEmbedding, right: int | Non
 
 
 def logo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Iterator[Labelled]:
-    """Marks printed on photos against their own references and others, and photos without any mark."""
-    chosen = read_marks(plan.references, seed=plan.seed)
-    brands = mark_groups([mark.name for mark in chosen])
-    drawn = [picture_of(mark, ink=(0, 0, 0), ground=(255, 255, 255), margin=0.1) for mark in chosen]
-    verifier = LogoVerifier()
-    templates = [verifier.enrol(picture) for picture in drawn]
-    gallery = MemoryGallery([regions for part in _parts(drawn) for regions in embedder.embed_logos(part)])
-    for number in filter(plan.mine, range(2 * plan.references)):
-        right = number if number < plan.references else None
-        path, scene, region = _scene(paths, None if right is None else chosen[right], plan.random(number))
-        described = verifier.describe(scene)
-        found = gallery.candidates(_embedded(embedder, scene).logo, plan.candidates)
-        similarity = {candidate.item: candidate.similarity for candidate in found}
-        pairs = [(candidate.item, candidate.region) for candidate in found if candidate.item != right]
-        if right is not None and region is not None:
-            near = similarity.get(right, min(similarity.values()))
-            similarity[right] = near
-            pairs.append((right, region))
-        name, own = ("none", path.name) if right is None else ("mark", brands[right])
-        for item, window in pairs:
-            evidence = verifier.verify(described, window, templates[item])
-            if evidence is not None:
-                features = {**evidence.features(), "similarity": similarity[item]}
-                yield Labelled(features, item == right, f"{name}/{number}", own, brands[item])
-
-
-def _scene(paths: Sequence[Path], mark: Mark | None, rng: Generator) -> tuple[Path, Pixels, Box | None]:
-    """A photo, with `mark` printed on it and where a proposal might see it."""
-    path = paths[int(rng.integers(len(paths)))]
-    scene = read(path)
-    if mark is None:
-        return path, scene, None
-    scene, square = printed(scene, mark, rng)
-    return path, scene, _loose(square, scene, rng)
-
-
-def _loose(square: Square, scene: Pixels, rng: Generator) -> Box:
-    """The square as a window a proposal might give: every side off by up to a quarter."""
-    height, width = scene.shape[:2]
-    slack = 0.25 * (square[2] - square[0])
-    left, top, right, bottom = np.asarray(square, np.float64) + rng.uniform(-slack, slack, 4)
-    return Box(left / width, top / height, right / width, bottom / height).clipped()
+    """Marks on real packages and printed on garments against all enrolled marks, through the service's own search."""
+    seen = Sightings(paths, package_brands(data_root()), open_words(), plan.references, plan.seed)
+    with TemporaryDirectory() as folder, catalogue(embedder, Calibration.uncalibrated(), Path(folder)) as opened:
+        shelf, searcher = opened
+        shelf.enrol("logo", seen.references())
+        for number, asked in enumerate(seen.sightings()):
+            if not plan.mine(number):
+                continue
+            pixels = asked.draw()
+            for match in searcher.search(pixels, _embedded(embedder, pixels), kinds=("logo",)).matches:
+                brand = match.brand.name
+                yield Labelled(match.features, brand == asked.brand, asked.name, asked.group, brand)
 
 
 def _embedded(embedder: Embedder, pixels: Pixels) -> QueryEmbedding:

@@ -82,6 +82,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
         "model": space.model,
         "space": space.id,
         "engine": {**asdict(runtime.embedder.engine), "device": settings.device},
+        "words": runtime.words,
         "index": runtime.gallery.status(),
         "brands": runtime.brands.count(),
         "references": {kind: runtime.catalog.count(kind=kind) for kind in KINDS},

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
+from indexes.cascade import LOGO_LIKE
 from indexes.catalog import Catalog, NewReference
 from indexes.database import Database
 from indexes.gallery import Gallery
@@ -25,6 +26,7 @@ from indexes.search import Searcher
 from training.evaluation.outcomes import Outcome, outcome_of_matches
 from training.evaluation.runs import BATCH
 from training.protocols import Asked, Enrolled, Protocol
+from vision.embedders.words import open_words
 from vision.embedding import Embedder, Kind, QueryEmbedding, Regions
 from vision.images import Picture, decode
 from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
@@ -83,6 +85,9 @@ def catalogue(embedder: Embedder, calibration: Calibration, folder: Path) -> Ite
         calibration=calibration,
         photo_verifier=PhotoVerifier(),
         logo_verifier=LogoVerifier(),
+        read=open_words(),
+        embed_crops=embedder.embed_crops,
+        logoness=LOGO_LIKE if calibration.calibrated else 0.0,
     )
     try:
         yield Shelf(embedder, brands, catalog, blobs, gallery), searcher

@@ -5,7 +5,7 @@ Place in the flow: candidates from `indexes.search` → **verification** → `in
 sentences), never a verdict: what the evidence is worth lives in a calibration. NumPy and OpenCV only.
 """
 
-from vision.verification.evidence import Evidence, LogoEvidence, PhotoEvidence
+from vision.verification.evidence import Evidence, LogoEvidence, MarkEvidence, PhotoEvidence
 from vision.verification.logos import LogoGlimpse, LogoScene, LogoTemplate, LogoVerifier
 from vision.verification.photos import PhotoDescription, PhotoVerifier
 
@@ -16,6 +16,7 @@ __all__ = [
     "LogoScene",
     "LogoTemplate",
     "LogoVerifier",
+    "MarkEvidence",
     "PhotoDescription",
     "PhotoEvidence",
     "PhotoVerifier",

@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from vision.boxes import Box
+from vision.boxes import WHOLE, Box
+from vision.verification.wording import Spelling
 
 
 class Evidence(Protocol):
@@ -95,11 +96,12 @@ class PhotoEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LogoEvidence:
-    """One place of a mark in a scene and how well its shape agrees there.
+    """One place of a mark in a scene and how well it agrees there.
 
     `shape` is the polarity-free correlation of edges in [0, 1], `parts` the share of the mark's edge blocks that
-    agree, `inliers` the local features that agree on one placement, `variety` how many ways
-    its edges run: a mark of parallel lines is found in every striped shirt.
+    agree, `variety` how many ways its edges run: a mark of parallel lines is found in every striped shirt. `tone` is
+    the correlation of brightness in either polarity, `colour` that of hue, `inliers` the local features that agree
+    on one placement.
     """
 
     query_box: Box
@@ -108,15 +110,22 @@ class LogoEvidence:
     parts: float
     variety: float
     inliers: int
+    tone: float = 0.0
+    colour: float = 0.0
 
     def features(self) -> dict[str, float]:
         """Monotone features in [0, 1]; counts saturate."""
+        inliers = min(1.0, self.inliers / 20)
         return {
             "shape": self.shape,
             "parts": self.parts,
             "shape_parts": self.shape * self.parts,
             "own_shape": self.shape * self.parts * self.variety,
-            "inliers": min(1.0, self.inliers / 20),
+            "tone": self.tone,
+            "tone_shape": self.tone * self.shape,
+            "colour": self.colour,
+            "inliers": inliers,
+            "firm": inliers * self.shape,
         }
 
     def reasons(self) -> tuple[str, ...]:
@@ -125,3 +134,45 @@ class LogoEvidence:
         if self.inliers >= 6:
             lines.append(f"{self.inliers} details of the mark line up")
         return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEvidence:
+    """All that speaks for one mark in one scene: a place, a name that was read, a window that looks alike.
+
+    `likeness` in [0, 1] is the embedder's own similarity to the reference of the place or of the `window`, whichever
+    is more alike, cut again from the original pixels; `support` in [0, 1] what other references of the same brand
+    say of the same place.
+    """
+
+    place: Evidence | None
+    spelling: Spelling | None = None
+    likeness: float = 0.0
+    support: float = 0.0
+    window: Box = WHOLE
+
+    @property
+    def query_box(self) -> Box:
+        """Where the mark is; where its name stands when its shape was not found, or the window that looks alike."""
+        if self.place is not None:
+            return self.place.query_box
+        return self.window if self.spelling is None else self.spelling.box
+
+    @property
+    def reference_box(self) -> Box:
+        """The part of the reference that was found."""
+        return WHOLE if self.place is None else self.place.reference_box
+
+    def features(self) -> dict[str, float]:
+        """Those of the place, and what was read and compared beside it."""
+        seen = {} if self.place is None else self.place.features()
+        read = 0.0 if self.spelling is None else self.spelling.strength
+        return {**seen, "spelled": read, "likeness": self.likeness, "support": self.support}
+
+    def reasons(self) -> tuple[str, ...]:
+        """What agreed, in plain English."""
+        seen = () if self.place is None else self.place.reasons()
+        if self.spelling is None:
+            return seen or ("a part of the picture looks like the mark",)
+        altered = "altered mark: " if self.spelling.altered else ""
+        return (*seen, f"{altered}reads \u201c{self.spelling.read}\u201d")

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
-from vision.verification.alignment import Matrix, inverse
+from vision.verification.alignment import Matrix, Placement, inverse
+from vision.verification.details import lined_up, mark_details, scene_details
 from vision.verification.evidence import LogoEvidence
+from vision.verification.features import LocalFeatures
 from vision.verification.outlines import Field, correlation, near, outline, parts, softened, variety
 from vision.verification.placing import bounds, shrunk, sized
+from vision.verification.shades import colour, tone
 from vision.verification.sketches import (
     COARSE,
     COARSE_SCENE,
@@ -40,18 +43,26 @@ SCENE_SIDE = 320
 WINDOW_PADDING = 0.5
 MARGIN = 0.06
 KEPT_PLACES = 3
+LINED_UP = 2
+LEAST_SIDE = 8
 
 
 @dataclass(frozen=True)
 class Cutting:
     """A window of a scene cut out at working size: `crop` uint8 `[h, w, 3]` shows `region` of the scene.
 
-    `ground` is what marks are looked for in coarsely, `edges` float32 `[h, w]` what ECC aligns them to.
+    `ground` is what marks are looked for in coarsely, with the longest side at `coarse` pixels; `edges` float32
+    `[h, w]` is what ECC aligns them to.
     """
 
     crop: Pixels
     region: Box
-    ground: Ground
+    coarse: int = COARSE
+
+    @cached_property
+    def ground(self) -> Ground:
+        """Made when the first mark is slid over it."""
+        return ground(self.crop, self.coarse)
 
     @cached_property
     def edges(self) -> NDArray[np.float32]:
@@ -59,7 +70,7 @@ class Cutting:
         return softened(outline(self.crop))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogoScene:
     """The picture a mark is looked for in, uint8 RGB `[h, w, 3]` as it was given, and the windows cut so far."""
 
@@ -71,9 +82,13 @@ class LogoScene:
         known = self.cuttings.get(window)
         if known is None:
             crop, region = _cut(self.picture, window)
-            side = COARSE_SCENE if window is None else COARSE
-            known = self.cuttings[window] = Cutting(crop, region, ground(crop, side))
+            known = self.cuttings[window] = Cutting(crop, region, COARSE_SCENE if window is None else COARSE)
         return known
+
+    @cached_property
+    def details(self) -> LocalFeatures:
+        """Local features of the whole picture, made when the first mark is lined up."""
+        return scene_details(self.picture)
 
     @property
     def nbytes(self) -> int:
@@ -87,8 +102,8 @@ class LogoTemplate:
 
     `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
     near the outline, where a scene must look the same; `edges` float32 `[h, w]` is what ECC
-    aligns to; `sketches` are small turned copies for the coarse search;
-    `content` is the trimmed part of the reference.
+    aligns to; `sketches` are small turned copies for the coarse search; `details` are the local features of
+    `picture`, but finer; `content` is the trimmed part of the reference.
     """
 
     picture: Pixels
@@ -96,12 +111,13 @@ class LogoTemplate:
     weight: NDArray[np.float32]
     edges: NDArray[np.float32]
     sketches: tuple[Sketch, ...]
+    details: LocalFeatures
     content: Box
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        own = self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
+        own = self.details.nbytes + self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
         return own + sum(sketch.nbytes for sketch in self.sketches)
 
 
@@ -129,8 +145,8 @@ class LogoGlimpse:
             peaks += turned_peaks(cutting.ground, template.sketches, peaks[0])
         starts = [peak.matrix(cutting.ground.shrink) for peak in strongest(peaks, KEPT_PLACES)]
         placed = [(matrix, _warped(cutting.crop, template, matrix)) for matrix in starts]
-        matrix, before = max(placed, key=lambda pair: correlation(template.field, pair[1], template.weight))
-        return _evidence(cutting, template, *_refined(cutting, template, matrix, before))
+        matrix, _ = max(placed, key=lambda pair: correlation(template.field, outline(pair[1]), template.weight))
+        return _evidence(cutting, template, *_refined(cutting, template, matrix))
 
 
 class LogoVerifier:
@@ -145,9 +161,18 @@ class LogoVerifier:
         content = content_box(pixels)
         height, width = pixels.shape[:2]
         left, top, right, bottom = content.pixels(width, height)
-        picture = sized(pixels[top:bottom, left:right], MARK_SIDE)
+        trimmed = pixels[top:bottom, left:right]
+        picture = sized(trimmed, MARK_SIDE)
         field = outline(picture)
-        return LogoTemplate(picture, field, near(field, MARK_SIDE // 16), softened(field), sketches(picture), content)
+        return LogoTemplate(
+            picture=picture,
+            field=field,
+            weight=near(field, MARK_SIDE // 16),
+            edges=softened(field),
+            sketches=sketches(picture),
+            details=mark_details(trimmed).scaled(picture.shape[1], picture.shape[0]),
+            content=content,
+        )
 
     def glimpse(self, scene: LogoScene, window: Box | None, template: LogoTemplate) -> LogoGlimpse | None:
         """A coarse look for the mark in or near `window` (None: anywhere); None when nothing resembles it."""
@@ -159,6 +184,27 @@ class LogoVerifier:
         """Evidence of the best place of the mark in or near `window` (None: anywhere), or None when there is none."""
         glimpse = self.glimpse(scene, window, template)
         return None if glimpse is None else glimpse.settle()
+
+    def line_up(self, scene: LogoScene, template: LogoTemplate) -> LogoEvidence | None:
+        """Evidence of the place at which local features of the mark agree, anywhere in the scene, or None."""
+        placements = lined_up(scene.details, template.details)[:LINED_UP]
+        found = [_lined_up(scene, template, placement) for placement in placements]
+        return max((one for one in found if one), key=lambda one: one.inliers * one.shape, default=None)
+
+
+def _lined_up(scene: LogoScene, template: LogoTemplate, placement: Placement) -> LogoEvidence | None:
+    """The mark laid over the scene as its local features say, judged like any other place."""
+    height, width = template.picture.shape[:2]
+    rows, columns = scene.picture.shape[:2]
+    window = bounds(inverse(placement.matrix), width, height, columns, rows)
+    if window.width * columns < LEAST_SIDE or window.height * rows < LEAST_SIDE:
+        return None
+    crop, region = _cut(scene.picture, window)
+    cutting = Cutting(crop, region)
+    across, down = region.width * columns / crop.shape[1], region.height * rows / crop.shape[0]
+    whole = np.array([[across, 0.0, region.x0 * columns], [0.0, down, region.y0 * rows], [0.0, 0.0, 1.0]])
+    matrix = placement.matrix @ whole
+    return _evidence(cutting, template, *_refined(cutting, template, matrix), inliers=placement.inliers)
 
 
 def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
@@ -193,26 +239,31 @@ def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
     return crop, Box(left / width, top / height, right / width, bottom / height)
 
 
-def _refined(cutting: Cutting, template: LogoTemplate, matrix: Matrix, before: Field) -> tuple[Matrix, Field]:
+def _refined(cutting: Cutting, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Pixels]:
     """The matrix after an affine ECC refinement of edge strength, kept only when the outlines agree better."""
-    start = np.linalg.inv(matrix)[:2].astype(np.float32)
+    before = _warped(cutting.crop, template, matrix)
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
     try:
+        start = np.linalg.inv(matrix / matrix[2, 2])
+        start = (start / start[2, 2])[:2].astype(np.float32)
         _, found = cv2.findTransformECC(template.edges, cutting.edges, start, cv2.MOTION_AFFINE, until)
         better = inverse(np.vstack([found, [0.0, 0.0, 1.0]]).astype(np.float64))
     except (cv2.error, np.linalg.LinAlgError):  # the optimiser gives up on a featureless crop: keep the start
         return matrix, before
     after = _warped(cutting.crop, template, better)
-    mended = correlation(template.field, after, template.weight) > correlation(template.field, before, template.weight)
-    return (better, after) if mended else (matrix, before)
+    agreed = [correlation(template.field, outline(one), template.weight) for one in (before, after)]
+    return (better, after) if agreed[1] > agreed[0] else (matrix, before)
 
 
-def _warped(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> Field:
+def _warped(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> Pixels:
     height, width = template.picture.shape[:2]
-    return outline(cast("Pixels", cv2.warpPerspective(crop, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)))
+    return cast("Pixels", cv2.warpPerspective(crop, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
 
 
-def _evidence(cutting: Cutting, template: LogoTemplate, matrix: Matrix, field: Field) -> LogoEvidence | None:
+def _evidence(
+    cutting: Cutting, template: LogoTemplate, matrix: Matrix, warped: Pixels, *, inliers: int = 0
+) -> LogoEvidence | None:
+    field = outline(warped)
     shape = correlation(template.field, field, template.weight)
     if shape <= 0:
         return None
@@ -224,5 +275,7 @@ def _evidence(cutting: Cutting, template: LogoTemplate, matrix: Matrix, field: F
         shape=min(1.0, shape),
         parts=parts(template.field, field, template.weight, MARK_SIDE // 8),
         variety=variety(template.field),
-        inliers=0,
+        tone=tone(template.picture, warped),
+        colour=colour(template.picture, warped),
+        inliers=inliers,
     )

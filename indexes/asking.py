@@ -1,0 +1,52 @@
+"""The picture asked about, described for each tier of verification when the first candidate needs it.
+
+Place in the flow: `indexes.search` makes one for each picture; photos and marks share what was made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Generic
+
+from indexes.verifiers import P, ReadsWords, S, T, VerifiesLogos, VerifiesPhotos
+from vision.embedding import Pixels, QueryEmbedding
+from vision.verification.wording import Word
+
+
+class Asked(Generic[P, S]):
+    """A picture, uint8 RGB `[h, w, 3]`, its embedding, and what verification makes of it."""
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        embedding: QueryEmbedding,
+        photos: VerifiesPhotos[P],
+        logos: VerifiesLogos[S, T],
+        read: ReadsWords | None = None,
+    ) -> None:
+        self.pixels = pixels
+        self.embedding = embedding
+        self._describe_photo = photos.describe
+        self._describe_scene = logos.describe
+        self._read = read
+
+    @cached_property
+    def photo(self) -> P:
+        """As photo verification needs it."""
+        return self._describe_photo(self.pixels)
+
+    @cached_property
+    def scene(self) -> S:
+        """As logo verification needs it."""
+        return self._describe_scene(self.pixels)
+
+    @cached_property
+    def words(self) -> Sequence[Word]:
+        """The text in it; none where nothing reads."""
+        return () if self._read is None else self._read(self.pixels)
+
+    @property
+    def logoness(self) -> float:
+        """That of its most logo-like window, 0 when it has none."""
+        return float(self.embedding.logo.weights.max(initial=0.0))

@@ -1,0 +1,157 @@
+"""Marks are found by their shape, by their local features and by their name; nothing missing counts against them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data as photographs
+
+from indexes.blobs import BlobStore
+from indexes.brands import Brands
+from indexes.catalog import Catalog
+from indexes.gallery import Gallery
+from indexes.scoring import Calibration
+from indexes.search import Searcher
+from tests.indexes.catalogue import SPACE, new_reference, regions, unit
+from vision.boxes import WHOLE, Box
+from vision.embedding import QueryEmbedding, Regions
+from vision.images import encode_png
+from vision.verification import LogoVerifier, PhotoVerifier
+from vision.verification.wording import Word
+
+NEUTRAL = Calibration(
+    {kind: replace(model, floor=0.0) for kind, model in Calibration.uncalibrated().kinds.items()}, "any", True
+)
+PLACE = Box(0.3, 0.2, 0.6, 0.5)
+
+
+def label(text):
+    """A label rich in corners."""
+    canvas = np.full((220, 220, 3), 250, np.uint8)
+    cv2.rectangle(canvas, (6, 6), (213, 213), (10, 40, 90), 6)
+    for number, line in enumerate((text, "No 7341", "BREWERY")):
+        place = (20, 70 + 55 * number)
+        cv2.putText(canvas, line, place, cv2.FONT_HERSHEY_TRIPLEX, 1.1, (10, 40, 90), 2, cv2.LINE_AA)
+    return canvas
+
+
+def bearing(mark, side=150):
+    """A photograph with `mark` on it at PLACE."""
+    scene = photographs.coffee().copy()
+    scene[90 : 90 + side, 190 : 190 + side] = cv2.resize(mark, (side, side), interpolation=cv2.INTER_AREA)
+    return scene
+
+
+class Shop:
+    """A catalogue of marks, and searchers over it."""
+
+    def __init__(self, database, tmp_path):
+        self.brands, self.catalog = Brands(database), Catalog(database)
+        self.blobs = BlobStore((tmp_path / "blobs").as_uri())
+        self.gallery = Gallery.open(database, SPACE, tmp_path / "snapshots")
+        self.rng = np.random.default_rng(3)
+        self.window = unit(self.rng, 1, 8)
+
+    def add(self, brand, picture, *, near=True):
+        """Enrol a mark whose vector is that of the window asked with, or its opposite."""
+        data = encode_png(picture)
+        self.blobs.put(data)
+        given = regions(self.window if near else -self.window)
+        reference = self.catalog.add(new_reference(brand.id, "logo", data=data), SPACE, given)
+        self.gallery.catch_up()
+        return reference
+
+    def ask(self, picture, words=None, *, box=PLACE, **options):
+        """Matches of a picture whose one window is `box`; `words` are what the reader reads."""
+        read = None if words is None else (lambda pixels: tuple(words))
+        searcher = Searcher(
+            self.catalog, self.brands, self.blobs, self.gallery, NEUTRAL,
+            PhotoVerifier(), LogoVerifier(), read=read, **options,
+        )  # fmt: skip
+        none = Regions((), np.empty((0, 16), np.float32), np.empty(0, np.float32))
+        seen = Regions((box,), self.window, np.full(1, 0.5, np.float32))
+        return searcher.search(picture, QueryEmbedding(none, seen), kinds=("logo",)).matches
+
+
+@pytest.fixture
+def shop(database, tmp_path):
+    return Shop(database, tmp_path)
+
+
+def test_a_mark_is_found_far_from_any_window(shop):
+    mark = label("OAK&ASH")
+    reference = shop.add(shop.brands.create("Oakash"), mark)
+    (match,) = shop.ask(bearing(mark), box=Box(0.8, 0.8, 0.95, 0.95))
+    assert match.reference == reference
+    assert match.features["inliers"] > 0.5
+    assert match.box.iou(Box(190 / 600, 90 / 400, 340 / 600, 240 / 400)) > 0.6
+
+
+def test_a_missing_word_counts_against_no_mark(shop):
+    mark = label("OAK&ASH")
+    shop.add(shop.brands.create("Oakash"), mark)
+    scene = bearing(mark)
+    scores = [shop.ask(scene, words)[0].score for words in (None, (), (Word("COFFEE", 1.0, WHOLE),))]
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_a_name_alone_finds_a_mark_whose_vector_is_far(shop):
+    shop.add(shop.brands.create("Nearby"), label("ELM"))
+    reference = shop.add(shop.brands.create("Oakash"), label("OAK&ASH"), near=False)
+    word = Word("oakash", 1.0, Box(0.02, 0.85, 0.2, 0.95))
+    best = shop.ask(photographs.coffee(), [word])[0]
+    assert (best.reference, best.box) == (reference, word.box)
+    assert best.reasons == ("reads \u201coakash\u201d",)
+    assert reference not in [match.reference for match in shop.ask(photographs.coffee(), [])]
+
+
+def test_an_altered_name_is_a_weaker_match_and_says_so(shop):
+    shop.add(shop.brands.create("Adidas"), label("adidas"))
+    matches = {
+        text: shop.ask(photographs.coffee(), [Word(text, 1.0, Box(0.02, 0.85, 0.2, 0.95))])[0]
+        for text in ("Adidas", "Adibas")
+    }
+    assert 0 < matches["Adibas"].confidence < matches["Adidas"].confidence
+    assert matches["Adibas"].reasons == ("altered mark: reads \u201cadibas\u201d",)
+    assert matches["Adibas"].kind == "logo_use"
+
+
+def test_references_of_one_brand_that_agree_support_each_other(shop):
+    mark = label("OAK&ASH")
+    oak = shop.brands.create("Oakash")
+    alone = shop.add(oak, mark)
+    scene = bearing(mark)
+    assert shop.ask(scene)[0].features["support"] == 0
+    shop.add(oak, cv2.GaussianBlur(mark, (0, 0), 1.5))
+    shop.add(shop.brands.create("Other"), label("ELM"))
+    match = next(match for match in shop.ask(scene) if match.reference == alone)
+    assert match.features["support"] > 0.2
+
+
+def test_a_place_is_embedded_again_from_the_original_pixels(shop):
+    mark = label("OAK&ASH")
+    shop.add(shop.brands.create("Oakash"), mark)
+    seen = []
+
+    def embed(crops):
+        seen.extend(crops)
+        return np.repeat(shop.window, len(crops), axis=0)
+
+    (match,) = shop.ask(bearing(mark), embed_crops=embed)
+    assert match.features["likeness"] == pytest.approx(1.0, abs=1e-5)
+    window, whole, place = (crop.shape[0] for crop in seen)
+    assert window == round(0.3 * 400) * 5 // 3
+    assert whole > 400
+    assert place == pytest.approx(150 * 5 / 3, abs=12)
+
+
+def test_a_picture_that_looks_like_bearing_no_mark_is_not_read(shop):
+    mark = label("OAK&ASH")
+    shop.add(shop.brands.create("Oakash"), mark)
+    read = []
+    matches = shop.ask(bearing(mark), logoness=0.9, embed_crops=read.append)
+    assert read == []
+    assert all(match.features.get("inliers", 0) == 0 for match in matches)
