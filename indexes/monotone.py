@@ -11,9 +11,12 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from indexes.errors import CalibrationError
+
+NO_GATE: Final = -2.0
+"""An excess that every candidate reaches."""
 
 
 def logistic(log_odds: float) -> float:
@@ -46,7 +49,8 @@ class KindModel:
     """Non-negative `weights` and `terms` over the features and a `bias` give a score; `curve` is monotone knots.
 
     A knot is (score, confidence). `prior` is the share of right answers the curve was fitted for. `floor` is the
-    similarity below which a candidate was never a match; -1 where that was not measured.
+    similarity below which a candidate was never a match, -1 where that was not measured; `gate` is the same of the
+    similarity's excess over the background's.
     """
 
     weights: Mapping[str, float]
@@ -55,9 +59,11 @@ class KindModel:
     floor: float = -1.0
     terms: tuple[Term, ...] = ()
     prior: float = 0.5
+    gate: float = NO_GATE
 
     def __post_init__(self) -> None:
-        numbers = [self.bias, self.floor, *self.weights.values(), *(value for knot in self.curve for value in knot)]
+        numbers = [self.bias, self.floor, self.gate, *self.weights.values()]
+        numbers += [value for knot in self.curve for value in knot]
         numbers += [number for term in self.terms for number in (term.low, term.high, term.weight)]
         if not all(math.isfinite(number) for number in numbers):
             raise CalibrationError("a calibration holds a number that is not finite: fit it again")
@@ -110,6 +116,7 @@ class KindModel:
             "prior": self.prior,
             "curve": [list(knot) for knot in self.curve],
             "floor": self.floor,
+            "gate": self.gate,
         }
 
     @classmethod
@@ -125,4 +132,5 @@ class KindModel:
                 for term in content.get("terms", ())
             ),
             prior=float(content.get("prior", 0.5)),
+            gate=float(content.get("gate", NO_GATE)),
         )

@@ -30,6 +30,8 @@ class Candidate:
     query: int
     similarity: float
     """Inner product of the two unit vectors, in [-1, 1]."""
+    excess: float = 0.0
+    """What of it is left after the query's similarity to pictures that are nobody's; 0 where nobody measured."""
 
 
 class IndexPair:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from indexes.errors import CalibrationError
-from indexes.monotone import KindModel, Term, logistic
+from indexes.monotone import NO_GATE, KindModel, Term, logistic
 from vision.embedding import KINDS, Kind
 
 __all__ = ["ANY_SPACE", "UNCALIBRATED_CAP", "Calibration", "Judgement", "KindModel", "Term"]
@@ -106,7 +106,7 @@ class Calibration:
         """The same calibration for use in a space: without floors unless they were measured in it."""
         if self.floor_space == space_id:
             return self
-        kinds = {kind: replace(model, floor=-1.0) for kind, model in self.kinds.items()}
+        kinds = {kind: replace(model, floor=-1.0, gate=NO_GATE) for kind, model in self.kinds.items()}
         return replace(self, kinds=kinds, floor_space="", background="")
 
     def expecting(self, priors: Mapping[Kind, float | None]) -> Calibration:
@@ -127,6 +127,10 @@ class Calibration:
     def floor(self, kind: Kind) -> float:
         """Similarity (inner product) below which a candidate of `kind` is not worth verifying; -1 for none."""
         return self.kinds[kind].floor
+
+    def gate(self, kind: Kind) -> float:
+        """Excess over the background below which a candidate of `kind` is not worth verifying."""
+        return self.kinds[kind].gate
 
     def as_json(self) -> dict[str, Any]:
         """What `save` writes, without the version."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias
 
 from indexes.asking import Asked
+from indexes.background import Background
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
 from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, thorough
@@ -20,7 +21,9 @@ from indexes.catalog import Catalog, Reference
 from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
 from indexes.marks import MarkSearch, Rows
+from indexes.monotone import NO_GATE
 from indexes.names import Names
+from indexes.sifting import normalised, sifted
 from indexes.verifiers import EmbedsCrops, P, ReadsWords, S, Scores, T, VerifiesLogos, VerifiesPhotos
 from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
@@ -66,6 +69,7 @@ class Searcher(Generic[P, S, T]):
 
     `read` finds the words in a picture and `embed_crops` embeds places cut again; without them marks are found by
     shape alone. Pictures whose best window has less than `logoness` are looked at for marks with a glimpse only.
+    `background` is the set the calibration's gate was measured with; without it every candidate is verified.
     Keeps at most `cache_bytes` of described photos and a quarter of that of enrolled marks. `on_skipped` is told why
     when a reference had to be passed over because its picture cannot be read.
     """
@@ -83,6 +87,7 @@ class Searcher(Generic[P, S, T]):
         read: ReadsWords | None = None,
         embed_crops: EmbedsCrops | None = None,
         logoness: float = 0.0,
+        background: Background | None = None,
         cache_bytes: int = _CACHE_BYTES,
         limits: DecodeLimits | None = None,
         on_skipped: Callable[[str], None] | None = None,
@@ -91,6 +96,7 @@ class Searcher(Generic[P, S, T]):
         self._brands = brands
         self._gallery = gallery
         self._calibration = calibration
+        self._background = background
         self._photo_verifier = photo_verifier
         self._logo_verifier = logo_verifier
         vetted = limits or DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
@@ -126,7 +132,7 @@ class Searcher(Generic[P, S, T]):
         found: dict[Kind, list[Candidate]] = {}
         generation = self._gallery.generation
         for kind in kinds:
-            searched, found[kind] = self._candidates(kind, embedding, effort.references, brand_pks)
+            searched, found[kind] = self._candidates(kind, embedding, effort, brand_pks)
             generation = min(generation, searched)
         if "logo" in found:
             found["logo"] += self._marks.named(asked, found["logo"], generation, brand_pks)
@@ -142,15 +148,19 @@ class Searcher(Generic[P, S, T]):
         return SearchResult(tuple(matches), generation, clock.seconds)
 
     def _candidates(
-        self, kind: Kind, embedding: QueryEmbedding, references: int, brand_pks: frozenset[int] | None
+        self, kind: Kind, embedding: QueryEmbedding, effort: Effort, brand_pks: frozenset[int] | None
     ) -> tuple[int, list[Candidate]]:
-        """Candidates of one kind above the calibration's floor, by falling similarity."""
+        """Candidates of one kind that are worth verifying, by falling similarity.
+
+        Those that are similar only because everything of their sort is are left out where only a decision is wanted.
+        """
         vectors = embedding.of(kind).vectors
         if not len(vectors):
             return self._gallery.generation, []
-        generation, found = self._gallery.candidates(kind, vectors, _REACH * references, brand_pks)
-        floor = self._calibration.floor(kind)
-        return generation, [candidate for candidate in found if candidate.similarity >= floor]
+        generation, found = self._gallery.candidates(kind, vectors, _REACH * effort.references, brand_pks)
+        gate = self._calibration.gate(kind) if self._background is not None and effort.stops else NO_GATE
+        measured = normalised(self._background, kind, vectors, found)
+        return generation, sifted(measured, floor=self._calibration.floor(kind), gate=gate)
 
     def _rows(self, found: Iterable[list[Candidate]], brand_pks: frozenset[int] | None) -> Rows:
         pks = {candidate.reference_pk for candidates in found for candidate in candidates}
@@ -169,7 +179,7 @@ class Searcher(Generic[P, S, T]):
             evidence = None if description is None else self._photo_verifier.verify(asked.photo, description)
             clock.lap("verify")
             if evidence is not None:
-                matches.append(self._match("photo", rows[candidate.reference_pk], evidence, candidate.similarity))
+                matches.append(self._match("photo", rows[candidate.reference_pk], evidence, candidate))
                 settled.note(matches[-1].confidence, candidate.similarity)
             clock.lap("score")
         return matches
@@ -180,16 +190,13 @@ class Searcher(Generic[P, S, T]):
         """Matches among the marks, the best place of each."""
         found = self._marks.find(asked, shortlist, rows, effort)
         clock.lap("verify")
-        matches = [
-            self._match("logo", rows[one.candidate.reference_pk], one.evidence, one.candidate.similarity)
-            for one in found
-        ]
+        matches = [self._match("logo", rows[one.candidate.reference_pk], one.evidence, one.candidate) for one in found]
         clock.lap("score")
         return matches
 
-    def _match(self, kind: Kind, row: tuple[Reference, Brand], evidence: Evidence, similarity: float) -> Match:
+    def _match(self, kind: Kind, row: tuple[Reference, Brand], evidence: Evidence, candidate: Candidate) -> Match:
         reference, brand = row
-        features = evidence.features() | {"similarity": similarity}
+        features = evidence.features() | {"similarity": candidate.similarity, "excess": candidate.excess}
         judgement = self._calibration.judge(kind, features)
         return Match(
             kind=MATCH_KINDS[kind],

@@ -27,6 +27,10 @@ class Scores(Protocol):
         """Similarity below which a candidate is not worth verifying; -1 for none."""
         ...
 
+    def gate(self, kind: Kind) -> float:
+        """Excess over the background below which a candidate is not worth verifying; asked with a background only."""
+        ...
+
 
 ReadsWords = Callable[[Pixels], Sequence[Word]]
 """`vision.embedders.words.WordReader`: the lines of text in a picture."""

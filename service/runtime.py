@@ -194,6 +194,7 @@ class Runtime:
             read=self._read,
             embed_crops=model.embedder.embed_crops,
             logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
+            background=model.background_of_calibration,
             on_skipped=self.metrics.observe_skipped,
         )
 

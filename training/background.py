@@ -21,7 +21,7 @@ from training.datasets import data_root, read, training_photos
 from training.marks import picture_of, read_marks
 from training.plain import plain_pictures
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
-from vision.embedding import KINDS, Embedder, Kind, Pixels, Vectors
+from vision.embedding import KINDS, Embedder, Kind, Pixels, Space, Vectors
 
 SHARE: Final = 0.3
 VECTORS: Final = 2000
@@ -48,6 +48,14 @@ def background(
     typer.echo(f"wrote {directory / BACKGROUND} ({made.version})")
     for kind in KINDS:
         typer.echo(f"{kind}: {len(made.ordinary[kind])} vectors, {made.limits[kind]}")
+
+
+def background_of(model: str, space: Space) -> Background | None:
+    """The background set beside a model, where there is one of its space."""
+    directory = model_directory(model)
+    path = directory / BACKGROUND if directory else None
+    made = Background.load(path) if path is not None and path.is_file() else None
+    return made if made is not None and made.space_id == space.id else None
 
 
 def is_background(path: Path) -> bool:

@@ -17,11 +17,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from indexes.scoring import ANY_SPACE, Calibration, KindModel
+from training.background import background_of, is_background
 from training.crossfit import best_shape
 from training.datasets import data_root, training_photos
 from training.evidence import Plan, logo_evidence, photo_evidence
 from training.fitting import Labelled, fit_kind, without_twins
-from training.floors import FLOORS_NOTE, with_floors
+from training.floors import FLOORS_NOTE, with_floors, with_gates
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
 
@@ -61,7 +62,7 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     rows["photo"] = without_twins(rows["photo"])
     kinds, notes = fit_kinds(rows)
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
-    calibration = with_floors(fitted, embedder, paths, seed)
+    calibration = with_gates(with_floors(fitted, embedder, paths, seed), rows, background_of(model, embedder.space))
     for kind in plans:
         notes[kind] |= {"left_out": gathered[kind] - len(rows[kind])}
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
@@ -115,8 +116,9 @@ def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
     """The evidence of one kind and part, on the training photos."""
     embedder = load_embedder(model, threads=1)
     source = photo_evidence if kind == "photo" else logo_evidence
+    paths = [path for path in training_photos(data_root()) if not is_background(path)]
     rows: list[Labelled] = []
-    for number, row in enumerate(source(embedder, training_photos(data_root()), plan), start=1):
+    for number, row in enumerate(source(embedder, paths, plan, background_of(model, embedder.space)), start=1):
         rows.append(row)
         if number % 500 == 0:
             typer.echo(f"{kind}, part {plan.part + 1} of {plan.parts}: {number} candidates checked", err=True)

@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.random import Generator
 
+from indexes.background import Background
 from indexes.scoring import Calibration
 from training.clusters import photo_groups
 from training.datasets import data_root, read
@@ -67,7 +68,9 @@ class PhotoQuery:
         return f"{'other' if self.right is None else 'copy'}/{self.family or 'plain'}/{self.path.name}"
 
 
-def photo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Iterator[Labelled]:
+def photo_evidence(
+    embedder: Embedder, paths: Sequence[Path], plan: Plan, background: Background | None = None
+) -> Iterator[Labelled]:
     """Copies of references against references, and other photos (plain and edited) against references.
 
     Copies go through all families in turn. The other photos come from the same homes and shelves.
@@ -76,7 +79,7 @@ def photo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Ite
     references, others = order[: plan.references], order[plan.references : 2 * plan.references]
     verifier = PhotoVerifier()
     embedded = [regions for part in _parts(references) for regions in embedder.embed_photos(_prepared(embedder, part))]
-    gallery = MemoryGallery(embedded)
+    gallery = MemoryGallery(embedded, "photo", background)
     described = [verifier.enrol(read(path)) for path in references]
     seen = [regions for part in _parts(others) for regions in embedder.embed_photos(_prepared(embedder, part))]
     whole = np.stack([regions.vectors[0] for regions in (*embedded, *seen)])
@@ -90,7 +93,11 @@ def photo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Ite
         for candidate in _checked(gallery, embedding, asked.right, plan.candidates):
             evidence = verifier.verify(query, described[candidate.item])
             if evidence is not None:
-                features = {**evidence.features(), "similarity": candidate.similarity}
+                features = {
+                    **evidence.features(),
+                    "similarity": candidate.similarity,
+                    "excess": candidate.excess,
+                }
                 own, other = groups[asked.path], groups[references[candidate.item]]
                 yield Labelled(features, candidate.item == asked.right, asked.name, own, other)
 
@@ -122,11 +129,13 @@ def _checked(gallery: MemoryGallery, embedding: QueryEmbedding, right: int | Non
     return nearest
 
 
-def logo_evidence(embedder: Embedder, paths: Sequence[Path], plan: Plan) -> Iterator[Labelled]:
+def logo_evidence(
+    embedder: Embedder, paths: Sequence[Path], plan: Plan, background: Background | None = None
+) -> Iterator[Labelled]:
     """Marks on real packages and printed on garments against all enrolled marks, through the service's own search."""
     seen = Sightings(paths, package_brands(data_root()), open_words(), plan.references, plan.seed)
-    with TemporaryDirectory() as folder, catalogue(embedder, Calibration.uncalibrated(), Path(folder)) as opened:
-        shelf, searcher = opened
+    plain = Calibration.uncalibrated()
+    with TemporaryDirectory() as folder, catalogue(embedder, plain, Path(folder), background) as (shelf, searcher):
         shelf.enrol("logo", seen.references())
         for number, asked in enumerate(seen.sightings()):
             if not plan.mine(number):

@@ -11,23 +11,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexes.background import Background
 from vision.boxes import Box
-from vision.embedding import Regions, Vectors
+from vision.embedding import Kind, Regions, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Reference number `item`, its best inner product with the query, and the query region that gave it."""
+    """Reference number `item`, its best inner product with the query, and the query region that gave it.
+
+    `excess` is the most that is left of a region's similarity above the background's.
+    """
 
     item: int
     similarity: float
     region: Box
+    excess: float = 0.0
 
 
 class MemoryGallery:
     """Vectors of `items` references."""
 
-    def __init__(self, items: Sequence[Regions]) -> None:
+    def __init__(self, items: Sequence[Regions], kind: Kind = "photo", background: Background | None = None) -> None:
+        self._kind: Kind = kind
+        self._background = background
         self._vectors: Vectors = np.concatenate([item.vectors for item in items])
         self._starts = np.cumsum([0, *(len(item) for item in items)])[:-1]
 
@@ -40,5 +47,10 @@ class MemoryGallery:
     def similarities(self, query: Regions) -> list[Candidate]:
         """Every reference with its best region, in the order of the references."""
         products = np.maximum.reduceat(query.vectors @ self._vectors.T, self._starts, axis=1)
-        best = products.argmax(axis=0)
-        return [Candidate(item, float(products[region, item]), query.boxes[region]) for item, region in enumerate(best)]
+        best, excess = products.argmax(axis=0), np.zeros(products.shape[1])
+        if self._background is not None:
+            excess = (products - self._background.level(self._kind, query.vectors)[:, None]).max(axis=0)
+        return [
+            Candidate(item, float(products[region, item]), query.boxes[region], float(excess[item]))
+            for item, region in enumerate(best)
+        ]

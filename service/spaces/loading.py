@@ -69,6 +69,12 @@ class Model:
         return self.embedder.space
 
     @property
+    def background_of_calibration(self) -> Background | None:
+        """The background set, where it is the one the calibration was fitted with."""
+        background = self.background
+        return background if background is not None and background.version == self.calibration.background else None
+
+    @property
     def identity(self) -> Identity:
         """What its row says."""
         space = self.space

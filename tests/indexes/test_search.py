@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data as photographs
 
+from indexes.background import Background, Limits
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
@@ -17,7 +18,7 @@ from indexes.descriptions import Descriptions
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import Searcher
-from tests.indexes.catalogue import SPACE, new_reference, random_regions, regions
+from tests.indexes.catalogue import SPACE, new_reference, random_regions, regions, unit
 from vision.boxes import WHOLE, Box
 from vision.embedding import QueryEmbedding, Regions
 from vision.images import DecodeLimits
@@ -118,6 +119,9 @@ class Closeness:
 
     def floor(self, kind):
         return self.floors.get(kind, -1.0)
+
+    def gate(self, kind):
+        return 0.2
 
 
 def picture(grey, size=(40, 30)):
@@ -337,3 +341,22 @@ def test_real_photographs_verified_for_real(bench):
     assert best.confidence > 0.5
     assert all(match.confidence < 0.2 for match in result.matches[1:])
     assert best.reference_box.iou(Box(40 / 451, 30 / 300, 1, 1)) > 0.8
+
+
+def test_what_is_no_more_similar_than_the_background_is_verified_for_people_only(bench):
+    reference, given = bench.add()
+    asked = QueryEmbedding(given, NOTHING["logo"])
+    near, far = (
+        Background(
+            SPACE.id,
+            {"photo": np.concatenate([vectors, vectors, vectors]), "logo": unit(bench.rng, 3, 8)},
+            {"photo": unit(bench.rng, 3, 16), "logo": unit(bench.rng, 3, 8)},
+            dict.fromkeys(("photo", "logo"), Limits(0.9, 0.9)),
+        )
+        for vectors in (given.vectors, -given.vectors)
+    )
+    everyday, telling = bench.searcher(background=near), bench.searcher(background=far)
+    assert everyday.search(QUERY, asked).matches == ()
+    assert bench.photos.verified == 0
+    assert [match.reference.id for match in telling.search(QUERY, asked).matches] == [reference.id]
+    assert [match.reference.id for match in everyday.search(QUERY, asked, per_kind=3).matches] == [reference.id]

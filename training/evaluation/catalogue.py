@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from indexes.background import Background
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.cascade import LOGO_LIKE
@@ -70,8 +71,13 @@ class Shelf:
 
 
 @contextmanager
-def catalogue(embedder: Embedder, calibration: Calibration, folder: Path) -> Iterator[tuple[Shelf, AnySearcher]]:
-    """The catalogue in a folder, empty when the folder is new, and the service's search over it."""
+def catalogue(
+    embedder: Embedder, calibration: Calibration, folder: Path, background: Background | None = None
+) -> Iterator[tuple[Shelf, AnySearcher]]:
+    """The catalogue in a folder, empty when the folder is new, and the service's search over it.
+
+    `background` is the set of the calibration's gate.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{folder / 'catalogue.db'}")
     database.create_all()
@@ -83,6 +89,7 @@ def catalogue(embedder: Embedder, calibration: Calibration, folder: Path) -> Ite
         blobs=blobs,
         gallery=gallery,
         calibration=calibration,
+        background=background,
         photo_verifier=PhotoVerifier(),
         logo_verifier=LogoVerifier(),
         read=open_words(),
@@ -143,13 +150,18 @@ class Examiner:
 
 
 @contextmanager
-def examiner(
-    embedder: Embedder, calibration: Calibration, protocol: Protocol, folder: Path, per_kind: int | None = None
+def examiner(  # noqa: PLR0917 - the parts of an examination, named at every call
+    embedder: Embedder,
+    calibration: Calibration,
+    protocol: Protocol,
+    folder: Path,
+    per_kind: int | None = None,
+    background: Background | None = None,
 ) -> Iterator[Examiner]:
     """An examiner over the galleries that `enrol_galleries` made below `folder`."""
     with ExitStack() as stack:
         searchers = {
-            path.parent.name: stack.enter_context(catalogue(embedder, calibration, path.parent))[1]
+            path.parent.name: stack.enter_context(catalogue(embedder, calibration, path.parent, background))[1]
             for path in sorted(folder.glob(f"*/{_DONE}"))
         }
         yield Examiner(embedder, protocol.kind, searchers, per_kind)

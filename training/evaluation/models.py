@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from indexes.scoring import Calibration
+from training.background import background_of
 from training.evaluation.catalogue import Examiner, enrol_galleries, examiner
 from training.evaluation.runs import digest, search_code
 from training.protocols import Protocol
@@ -74,7 +75,9 @@ class Model:
     def open(self, *, threads: int | None) -> Iterator[Examiner]:
         """The examiner over the catalogues."""
         embedder = self.embedder or load_embedder(self.model, threads=threads)
-        with examiner(embedder, self.calibration, self.protocol, self.shelf, self.per_kind) as opened:
+        made = background_of(self.model, embedder.space)
+        background = made if made is not None and made.version == self.calibration.background else None
+        with examiner(embedder, self.calibration, self.protocol, self.shelf, self.per_kind, background) as opened:
             yield opened
 
     def __getstate__(self) -> dict[str, object]:
