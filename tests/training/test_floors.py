@@ -17,11 +17,8 @@ def vectors(seed: int) -> Vectors:
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
 
 
-BACKGROUND = Background(
-    "spc",
-    *({"photo": vectors(n), "logo": vectors(n + 1)} for n in (1, 3)),
-    dict.fromkeys(("photo", "logo"), Limits(1, 1)),
-)
+LIMITS = dict.fromkeys(("photo", "logo"), Limits(1, 1))
+BACKGROUND = Background("spc", *({"photo": vectors(n), "logo": vectors(n + 1)} for n in (1, 3)), LIMITS)
 MODEL = KindModel({"agreement": 10.0}, -5.0, ((0.0, 0.0), (1.0, 1.0)))
 PLAIN = Calibration(kinds={"photo": MODEL, "logo": MODEL}, space_id="any", calibrated=True, floor_space="spc")
 
