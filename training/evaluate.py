@@ -19,7 +19,7 @@ import typer
 
 from indexes.scoring import Calibration
 from training.datasets import DataMissing, data_root
-from training.evaluation.models import Model
+from training.evaluation.models import Model, calibration_for
 from training.evaluation.outcomes import Outcomes
 from training.evaluation.plots import write_plots
 from training.evaluation.progress import showing
@@ -77,12 +77,12 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
     """
     embedder = load_embedder(model)
     path = calibration or calibration_path(model)
-    judge = Calibration.load(path).within(embedder.space.id) if path else Calibration.uncalibrated()
+    judge = calibration_for(path, embedder)
     chosen = protocols(protocol or _whatever_runs(), subset)
     every: list[Outcomes] = []
     missing: list[str] = []
     for one in chosen:
-        plan = Model.of(embedder, judge, one, out / "kept", model=model, per_kind=first or None)
+        plan = Model.of(embedder, judge, one, out / "kept", model=model, source=path, per_kind=first or None)
         plan.enrol()
         with showing(f"{one.name}: {plan.by}") as progress:
             every += run(plan, progress, workers=workers)

@@ -24,16 +24,17 @@ from vision.embedding import Embedder
 class Model:
     """One protocol for one model at one effort. `per_kind` None is what a listing gets; `folder` keeps everything.
 
-    `embedder` serves this process; another process loads `model` itself.
+    `here` serves this process; another process loads `model` and the calibration file `source` itself.
     """
 
     model: str
-    calibration: Calibration
+    source: Path | None
+    judged: str
     protocol: Protocol
     folder: Path
     space: str
     per_kind: int | None = None
-    embedder: Embedder | None = field(default=None, compare=False)
+    here: tuple[Embedder, Calibration] | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -44,11 +45,12 @@ class Model:
         folder: Path,
         *,
         model: str | None = None,
+        source: Path | None = None,
         per_kind: int | None = None,
     ) -> Model:
-        """The plan for a loaded embedder; `model` is the name to load it by elsewhere."""
-        space = embedder.space
-        return cls(model or space.model, calibration, protocol, folder, space.id, per_kind, embedder)
+        """The plan for what is loaded; `model` and `source` are what to load it from elsewhere."""
+        name, here = model or embedder.space.model, (embedder, calibration)
+        return cls(name, source, calibration.version, protocol, folder, embedder.space.id, per_kind, here)
 
     @property
     def by(self) -> str:
@@ -65,20 +67,36 @@ class Model:
     def kept(self) -> Path:
         """Beside the catalogues."""
         effort = "listing" if self.per_kind is None else f"first{self.per_kind}"
-        return self.shelf / f"{effort}-{self.calibration.version}.jsonl"
+        return self.shelf / f"{effort}-{self.judged}.jsonl"
 
     def enrol(self) -> None:
         """Make the catalogues that are not there yet, in this process."""
-        enrol_galleries(self.embedder or load_embedder(self.model), self.protocol, self.shelf)
+        enrol_galleries(self._loaded(None)[0], self.protocol, self.shelf)
 
     @contextmanager
     def open(self, *, threads: int | None) -> Iterator[Examiner]:
         """The examiner over the catalogues."""
-        embedder = self.embedder or load_embedder(self.model, threads=threads)
+        embedder, calibration = self._loaded(threads)
         made = background_of(self.model, embedder.space)
-        background = made if made is not None and made.version == self.calibration.background else None
-        with examiner(embedder, self.calibration, self.protocol, self.shelf, self.per_kind, background) as opened:
+        background = made if made is not None and made.version == calibration.background else None
+        with examiner(embedder, calibration, self.protocol, self.shelf, self.per_kind, background) as opened:
             yield opened
 
+    def _loaded(self, threads: int | None) -> tuple[Embedder, Calibration]:
+        if self.here is not None:
+            return self.here
+        embedder = load_embedder(self.model, threads=threads)
+        calibration = calibration_for(self.source, embedder)
+        if (embedder.space.id, calibration.version) != (self.space, self.judged):
+            raise ValueError(f"{self.model} and its calibration changed while it was measured: start again")
+        return embedder, calibration
+
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "embedder": None}
+        return {**self.__dict__, "here": None}
+
+
+def calibration_for(source: Path | None, embedder: Embedder) -> Calibration:
+    """The calibration of a file for an embedder's space; a neutral one without a file, or when it fits another."""
+    calibration = Calibration.load(source) if source else Calibration.uncalibrated()
+    fits = calibration.fits(embedder.space.id)
+    return calibration.within(embedder.space.id) if fits else Calibration.uncalibrated()
