@@ -22,6 +22,14 @@ from vision.errors import CorruptImage, EmptyImage, ImageError, ImageTooLarge, I
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_JPEG_END: Final = b"\xff\xd9"
+_REDUCED: Final = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+"""By how much a JPEG shrinks while it is decoded; OpenCV refuses to reduce and to swap the channels at once."""
 _TRANSPOSES: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -152,6 +160,8 @@ def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
 
 def _read(image: Image.Image, data: bytes, side: int) -> Picture:
     width, height = image.size
+    if _is_plain(image, data) and (pixels := _read_plain(data, image.size, side)) is not None:
+        return Picture(pixels, width, height, "JPEG", hashlib.sha256(data).hexdigest())
     ratio = min(1.0, side / max(width, height))
     image.draft(None, (max(1, round(width * ratio)), max(1, round(height * ratio))))
     image.load()
@@ -166,6 +176,27 @@ def _read(image: Image.Image, data: bytes, side: int) -> Picture:
     if orientation >= 5:
         width, height = height, width
     return Picture(np.array(rgb, np.uint8), width, height, name, hashlib.sha256(data).hexdigest())
+
+
+def _is_plain(image: Image.Image, data: bytes) -> bool:
+    """A JPEG as nearly all are: whole, upright, three channels, and no colour profile to apply."""
+    if image.format != "JPEG" or image.mode != "RGB" or not data.endswith(_JPEG_END):
+        return False
+    return _orientation(image) == 1 and "icc_profile" not in image.info
+
+
+def _read_plain(data: bytes, size: tuple[int, int], side: int) -> Pixels | None:
+    """What Pillow would give of a plain JPEG, to the bit, in half the time; None where it has to decide."""
+    factor = max(1, max(size) // side)
+    scale = max(step for step in _REDUCED if step <= factor)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None or pixels.shape != (-(-size[1] // scale), -(-size[0] // scale), 3):
+        return None
+    if scale > 1:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if (left := max(pixels.shape) // side) >= 2:
+        return np.array(Image.fromarray(pixels).reduce(left), np.uint8)
+    return np.asarray(pixels, np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

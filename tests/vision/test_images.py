@@ -217,3 +217,14 @@ def test_a_window_is_cut_with_its_margin_beyond_the_edge():
     assert tuple(crop[0, 0]) == (255, 0, 0)
     assert tuple(crop[-1, -1]) == (255, 255, 0)
     assert np.array_equal(crop[10:30, 15:45], QUADRANTS[:20, :30])
+
+
+@pytest.mark.parametrize("size", [(300, 200), (2048, 1536), (3100, 2050)])
+@pytest.mark.parametrize(("subsampling", "progressive"), [("4:4:4", True), ("4:2:0", False)])
+def test_the_quick_way_of_a_plain_jpeg_gives_pillows_pixels(size, subsampling, progressive):
+    image = Image.fromarray(resize(photographs.chelsea(), *size))
+    data = encoded(image, "JPEG", quality=90, subsampling=subsampling, progressive=progressive)
+    quick = decode(data, side=448).pixels
+    assert np.array_equal(
+        decode(data + b"\0", side=448).pixels, quick
+    )  # what follows the end makes it a case for Pillow
