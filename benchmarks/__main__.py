@@ -1,4 +1,4 @@
-"""`python -m benchmarks [recall|index|http …]`: measure, print beside the targets, write JSON; all three by default.
+"""`python -m benchmarks [recall|index|clean|http …]`: measure, print beside the targets, write JSON; all by default.
 
 Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
 """
@@ -12,12 +12,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import http, index, recall
+from benchmarks import clean, http, index, recall
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
     "recall": (lambda _options: recall.measure(), recall.TARGETS),
     "index": (lambda options: index.run(options.references), index.TARGETS),
+    "clean": (
+        lambda options: clean.measure(options.references, options.uploads, options.pictures),
+        clean.TARGETS,
+    ),
     "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
 }
 
@@ -29,6 +33,7 @@ def main() -> int:
     parser.add_argument("--references", type=int, default=100_000, help="references in the index")
     parser.add_argument("--listings", type=int, default=400, help="listings sent over HTTP")
     parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
+    parser.add_argument("--pictures", type=int, default=200, help="pictures of clean listings checked on one core")
     options = parser.parse_args()
     console = Console()
     console.print(" · ".join(f"{name} {value}" for name, value in describe_machine().items()), highlight=False)

@@ -72,6 +72,12 @@ def fill(directory: Path, references: int) -> None:
     """Write the catalogue, in batches as a large import would."""
     database = Database(f"sqlite:///{directory / 'bench.db'}")
     database.create_all()
+    fill_catalog(database, references, SPACE)
+    database.close()
+
+
+def fill_catalog(database: Database, references: int, space: Space) -> None:
+    """Write `references` synthetic ones of `space` into a database with its tables."""
     brands, catalog = Brands(database), Catalog(database)
     ids = [brands.create(f"Brand {number}").id for number in range(BRANDS)]
     logos = references // 20
@@ -81,9 +87,8 @@ def fill(directory: Path, references: int) -> None:
         for number, regions in enumerate(synthetic(kind, count)):
             batch.append((new(ids[number % BRANDS], kind, number), regions))
             if len(batch) == 1_000 or number == count - 1:
-                catalog.add_many(batch, SPACE)
+                catalog.add_many(batch, space)
                 batch = []
-    database.close()
 
 
 def new(brand_id: str, kind: Kind, number: int) -> NewReference:

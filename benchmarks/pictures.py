@@ -49,7 +49,11 @@ def photographs(part: Part, limit: int = 400) -> list[Pixels]:
 
 def jpegs(part: Part, count: int, side: int, seed: int) -> Iterator[bytes]:
     """`count` JPEGs of `side` by `side` pixels, random crops of the photographs; the same for the same seed."""
-    sources = photographs(part)
+    yield from crops(photographs(part), count, side, seed)
+
+
+def crops(sources: list[Pixels], count: int, side: int, seed: int) -> Iterator[bytes]:
+    """`count` JPEGs of `side` by `side` pixels, random crops of `sources`; the same for the same seed."""
     random = np.random.default_rng(seed)
     for _ in range(count):
         source = sources[random.integers(len(sources))]
