@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix, Placement, inverse
-from vision.verification.details import lined_up, mark_details, scene_details
+from vision.verification.details import Details, lined_up, mark_details, scene_details
 from vision.verification.evidence import LogoEvidence
 from vision.verification.features import LocalFeatures
 from vision.verification.outlines import Field, correlation, near, outline, parts, softened, variety
@@ -86,7 +86,7 @@ class LogoScene:
         return known
 
     @cached_property
-    def details(self) -> LocalFeatures:
+    def details(self) -> Details:
         """Local features of the whole picture, made when the first mark is lined up."""
         return scene_details(self.picture)
 
@@ -103,7 +103,7 @@ class LogoTemplate:
     `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
     near the outline, where a scene must look the same; `edges` float32 `[h, w]` is what ECC
     aligns to; `sketches` are small turned copies for the coarse search; `details` are the local features of
-    `picture`, but finer; `content` is the trimmed part of the reference.
+    `picture`, seen finer; `content` is the trimmed part of the reference.
     """
 
     picture: Pixels
@@ -117,7 +117,13 @@ class LogoTemplate:
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        own = self.details.nbytes + self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
+        own = (
+            sum(one.nbytes for one in self.details)
+            + self.picture.nbytes
+            + self.field.nbytes
+            + self.weight.nbytes
+            + self.edges.nbytes
+        )
         return own + sum(sketch.nbytes for sketch in self.sketches)
 
 

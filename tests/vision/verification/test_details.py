@@ -10,7 +10,8 @@ from skimage import data
 from vision.boxes import Box
 from vision.embedding import Pixels
 from vision.verification import LogoVerifier
-from vision.verification.details import inverted, scene_details
+from vision.verification.details import inverted, mark_details, matched, scene_details
+from vision.verification.features import match
 
 
 def emblem(side: int = 240) -> Pixels:
@@ -53,9 +54,18 @@ def test_another_scene_gives_hardly_anything() -> None:
     assert evidence is None or evidence.features()["firm"] < 0.15
 
 
+def test_matches_are_those_of_the_plain_matcher() -> None:
+    scene, _ = scene_with(emblem())
+    one, two = scene_details(scene), mark_details(emblem())
+    plain, quick = match(one.features, two, ratio=0.9), matched(one, two)
+    assert len(quick) > 20
+    assert np.array_equal(plain.query, quick.query)
+    assert np.array_equal(plain.reference, quick.reference)
+
+
 def test_features_of_the_negative_are_those_of_the_inverted_picture() -> None:
     picture = data.coffee()
-    turned, real = inverted(scene_details(picture)), scene_details(255 - picture)
+    turned, real = inverted(scene_details(picture).features), scene_details(255 - picture).features
     assert abs(len(turned) - len(real)) < 0.1 * len(real)
     distances = np.linalg.norm(turned.points[:, None] - real.points[None], axis=2)
     near = distances.argmin(axis=1)
