@@ -187,13 +187,13 @@ class MarkSearch(Generic[S, T]):
         for one in found:
             brand = rows[one.candidate.reference_pk][0].brand_id
             others = [
-                other.confidence
+                other.evidence.firmness
                 for other in found
                 if other is not one
                 and rows[other.candidate.reference_pk][0].brand_id == brand
                 and other.evidence.query_box.iou(one.evidence.query_box) > _SAME_PLACE
             ]
-            support = 1.0 - float(np.prod([1.0 - confidence for confidence in others])) if others else 0.0
+            support = 1.0 - float(np.prod([1.0 - firmness for firmness in others])) if others else 0.0
             result.append(self._judged(one.candidate, replace(one.evidence, support=support)) if others else one)
         return result
 

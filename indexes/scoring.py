@@ -33,6 +33,10 @@ _NEUTRAL: Final = {
 _NEUTRAL_BIAS: Final = {"photo": -7.0, "logo": -4.0}
 
 
+_OF_A_SPACE: Final = "likeness"
+"""The feature that compares vectors: its weight means nothing in another space."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`score` in (0, 1) ranks matches of a kind; `confidence` in [0, 1] is monotone in it.
@@ -103,10 +107,13 @@ class Calibration:
         return self.space_id in (ANY_SPACE, space_id)
 
     def within(self, space_id: str) -> Calibration:
-        """The same calibration for use in a space: without floors unless they were measured in it."""
+        """The same calibration for use in a space: what was measured in another one counts for nothing there.
+
+        Without `likeness` a mark is only less sure, as any evidence that is missing makes it.
+        """
         if self.floor_space == space_id:
             return self
-        kinds = {kind: replace(model, floor=-1.0, gate=NO_GATE) for kind, model in self.kinds.items()}
+        kinds = {kind: replace(_elsewhere(model), floor=-1.0, gate=NO_GATE) for kind, model in self.kinds.items()}
         return replace(self, kinds=kinds, floor_space="", background="")
 
     def expecting(self, priors: Mapping[Kind, float | None]) -> Calibration:
@@ -147,3 +154,8 @@ class Calibration:
         """Write the file, with `notes` (what it was fitted on) that do not count towards the version."""
         content = {"version": self.version, **self.as_json(), "notes": dict(notes or {})}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _elsewhere(model: KindModel) -> KindModel:
+    weights = {name: weight for name, weight in model.weights.items() if name != _OF_A_SPACE}
+    return replace(model, weights=weights, terms=tuple(term for term in model.terms if _OF_A_SPACE not in term.of))

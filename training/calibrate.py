@@ -28,7 +28,7 @@ from vision.embedding import KINDS, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
     "photo": ("agreeing", "agreement", "close", "central", "whole", "layout", "coverage", "inliers"),
-    "logo": ("shape", "parts", "shape_parts", "own_shape"),
+    "logo": ("shape_parts", "own_shape", "tone_shape", "colour", "firm", "spelled", "support", "likeness"),
 }
 """Pixels alone decide: without `similarity` one calibration serves every space, and outlives a retrained embedder."""
 

@@ -134,3 +134,13 @@ def test_floors_hold_in_their_own_space_only(tmp_path: Path) -> None:
     assert elsewhere.floor("photo") == -1.0
     assert elsewhere.calibrated
     assert elsewhere.judge("logo", {"agreement": 0.5}) == read.judge("logo", {"agreement": 0.5})
+
+
+def test_likeness_counts_only_in_the_space_it_was_weighed_in():
+    curve = ((0.0, 0.0), (1.0, 1.0))
+    kinds = {kind: KindModel({"shape": 2.0, "likeness": 3.0}, -2.0, curve) for kind in ("photo", "logo")}
+    here = Calibration(kinds, "any", calibrated=True, floor_space="here")
+    features = {"shape": 0.5, "likeness": 0.9}
+    elsewhere = here.within("there")
+    assert here.within("here").judge("logo", features).score > elsewhere.judge("logo", features).score
+    assert elsewhere.judge("logo", features).score == elsewhere.judge("logo", {"shape": 0.5}).score

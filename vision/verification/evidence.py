@@ -163,6 +163,12 @@ class MarkEvidence:
         """The part of the reference that was found."""
         return WHOLE if self.place is None else self.place.reference_box
 
+    @property
+    def firmness(self) -> float:
+        """How firmly shape and details alone hold the mark to its place, in [0, 1]."""
+        seen = {} if self.place is None else self.place.features()
+        return max(seen.get("firm", 0.0), seen.get("own_shape", 0.0))
+
     def features(self) -> dict[str, float]:
         """Those of the place, and what was read and compared beside it."""
         seen = {} if self.place is None else self.place.features()

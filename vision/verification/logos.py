@@ -117,13 +117,8 @@ class LogoTemplate:
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        own = (
-            sum(one.nbytes for one in self.details)
-            + self.picture.nbytes
-            + self.field.nbytes
-            + self.weight.nbytes
-            + self.edges.nbytes
-        )
+        planes = self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
+        own = self.details.nbytes + planes
         return own + sum(sketch.nbytes for sketch in self.sketches)
 
 
