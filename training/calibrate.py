@@ -27,7 +27,7 @@ from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
-    "photo": ("agreeing", "agreement", "close", "central", "whole", "layout", "coverage", "inliers"),
+    "photo": ("agreement", "close", "central", "layout", "exact", "anchors"),
     "logo": ("shape_parts", "own_shape", "tone_shape", "colour", "firm", "spelled", "support", "likeness"),
 }
 """Pixels alone decide: without `similarity` one calibration serves every space, and outlives a retrained embedder."""
@@ -41,7 +41,7 @@ others in every picture with print on it, so its candidates are wrong more often
 def calibrate(  # noqa: PLR0917 - each is a named option of the command
     model: Annotated[str, typer.Option(help="Model to calibrate: a name or a local-dir:.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="File to write; by default into the model's directory.")] = None,
-    photos: Annotated[int, typer.Option(help="Reference photos to fit on.", min=28)] = 320,
+    photos: Annotated[int, typer.Option(help="Reference photos to fit on.", min=34)] = 320,
     logos: Annotated[int, typer.Option(help="Marks to fit on.", min=20)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
     evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,

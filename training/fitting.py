@@ -44,7 +44,7 @@ class Labelled:
     other: str = ""
 
 
-SECOND_PHOTO = ("copy/paste/", "copy/collage/")
+SECOND_PHOTO = ("copy/paste/", "copy/collage/", "copy/feed/", "copy/covered/")
 
 
 def without_twins(rows: Sequence[Labelled]) -> list[Labelled]:

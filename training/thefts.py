@@ -25,10 +25,7 @@ def edited(pixels: Pixels, family: str, rng: Generator, other: Pixels) -> Pixels
 
 def crop(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
     """Keep 40 to 90 % of the sides."""
-    height, width = pixels.shape[:2]
-    rows, columns = (max(24, int(length * rng.uniform(0.4, 0.9))) for length in (height, width))
-    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-    return pixels[top : top + rows, left : left + columns]
+    return _part(pixels, rng, rng.uniform(0.4, 0.9))
 
 
 def text(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
@@ -181,10 +178,55 @@ def padding(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
 
 def combined(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
     """Three of the milder edits, then JPEG."""
-    mild = [light_crop, text, colour, mirror, rotate, perspective, stripes, padding]
+    mild = [light_crop, text, colour, mirror, rotate, perspective, stripes, padding, covered]
     for step in rng.choice(len(mild), 3, replace=False):
         pixels = mild[step](pixels, rng, other)
     return squeezed(np.ascontiguousarray(pixels), int(rng.integers(25, 70)))
+
+
+def small_crop(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
+    """Keep 18 to 30 % of the area."""
+    return _part(pixels, rng, np.sqrt(rng.uniform(0.18, 0.3)))
+
+
+def covered(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
+    """A piece of another photo over 20 to 36 % of the picture: a band or a block."""
+    canvas = pixels.copy()
+    height, width = canvas.shape[:2]
+    share = rng.uniform(0.2, 0.36)
+    across, down = ((1.0, share), (share, 1.0), (np.sqrt(share), np.sqrt(share)))[int(rng.integers(3))]
+    rows, columns = max(8, int(height * down)), max(8, int(width * across))
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    piece = _part(other, rng, rng.uniform(0.4, 0.8))
+    canvas[top : top + rows, left : left + columns] = cv2.resize(piece, (columns, rows), interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def feed(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
+    """One of two offers side by side in an app, a third to half as wide as the screen."""
+    width = int(rng.integers(400, 700))
+    height = int(width * rng.uniform(1.5, 2.1))
+    screen = np.full((height, width, 3), int(rng.choice([20, 244, 255])), np.uint8)
+    ink = 255 - int(screen[0, 0, 0])
+    shown = [_fitted(one, int(width * rng.uniform(0.33, 0.46)), int(height * 0.5)) for one in (pixels, other)]
+    top, order = int(height * rng.uniform(0.05, 0.4)), rng.permutation(2)
+    for column, number in enumerate(order):
+        picture = shown[number]
+        left = int(width * (0.02 + 0.49 * column))
+        rows, columns = min(picture.shape[0], height - top), picture.shape[1]
+        screen[top : top + rows, left : left + columns] = picture[:rows]
+        label = "".join(chr(rng.integers(97, 123)) for _ in range(int(rng.integers(4, 14))))
+        spot = (left, min(height - 4, top + rows + 24))
+        cv2.putText(screen, label, spot, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (ink,) * 3, 1, cv2.LINE_AA)
+    return screen
+
+
+def _part(pixels: Pixels, rng: Generator, share: float) -> Pixels:
+    """A window of `share` of the sides."""
+    height, width = pixels.shape[:2]
+    rows, columns = (max(24, int(length * share)) for length in (height, width))
+    top, left = rng.integers(0, max(1, height - rows + 1)), rng.integers(0, max(1, width - columns + 1))
+    return pixels[top : top + rows, left : left + columns]
 
 
 def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
@@ -205,6 +247,6 @@ FAMILIES: dict[str, Edit] = {
     family.__name__: family
     for family in (
         crop, text, sticker, colour, recompress, mirror, rotate, perspective,
-        screenshot, paste, collage, stripes, padding, combined,
+        screenshot, paste, collage, stripes, padding, combined, small_crop, covered, feed,
     )
 }  # fmt: skip

@@ -88,14 +88,24 @@ class QueryEmbedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Insert:
+    """A picture that was pasted into another at `box`: uint8 `[side, side, 3]`, at the model's input size."""
+
+    box: Box
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A picture at the model's input size: uint8 `[side, side, 3]`, not yet normalised.
 
-    `content` is the part of the square the picture covers (the whole of it unless it was letterboxed).
+    `content` is the part of the square the picture covers (the whole of it unless it was letterboxed), `inserts` what
+    was pasted into it, to be embedded for itself when the picture is a query.
     """
 
     pixels: Pixels
     content: Box
+    inserts: tuple[Insert, ...] = ()
 
 
 class Embedder(Protocol):

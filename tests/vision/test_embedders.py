@@ -15,6 +15,7 @@ from vision.embedders import DEFAULT_MODEL, calibration_path, load_embedder, mod
 from vision.embedding import CROP_MARGIN, MAX_QUERY_LOGO_VECTORS, MAX_QUERY_PHOTO_VECTORS, MAX_REFERENCE_VECTORS
 from vision.errors import ModelError
 from vision.images import cut, resize
+from vision.regions import PHOTO_LAYOUT
 
 PHOTOS = [photographs.astronaut(), photographs.chelsea(), photographs.coffee(), photographs.rocket()]
 
@@ -49,6 +50,18 @@ def test_references_keep_the_contract(embedder):
         check(regions, embedder.space.photo_dim, MAX_REFERENCE_VECTORS)
     for regions in embedder.embed_logos([photographs.logo()[..., :3], np.full((20, 90, 3), 200, np.uint8)]):
         check(regions, embedder.space.logo_dim, MAX_REFERENCE_VECTORS)
+
+
+def test_a_small_copy_is_embedded_in_its_own_size(embedder):
+    canvas = resize(photographs.astronaut(), 900, 900)
+    canvas[500:740, 60:420] = resize(photographs.chelsea(), 360, 240)
+    query = embedder.embed_queries([embedder.prepare(canvas), embedder.prepare(photographs.chelsea())])
+    asked = query[0].photo
+    assert len(asked) == len(asked.vectors) == len(asked.weights) <= MAX_QUERY_PHOTO_VECTORS
+    reference = embedder.embed_photos([embedder.prepare(photographs.chelsea())])[0].vectors[0]
+    similar = asked.vectors @ reference
+    assert asked.boxes[int(similar.argmax())].iou(Box(60 / 900, 500 / 900, 420 / 900, 740 / 900)) > 0.8
+    assert query[1].photo.boxes == PHOTO_LAYOUT
 
 
 def test_a_batch_gives_what_single_pictures_give(embedder):

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.boxes import WHOLE
+from vision.embedders.pasted import beside, cut_out
 from vision.embedders.views import View, crop_view, logo_views
 from vision.embedding import (
     CROP_MARGIN,
     MAX_QUERY_LOGO_VECTORS,
     EngineInfo,
+    Insert,
     Pixels,
     Prepared,
     QueryEmbedding,
@@ -61,15 +63,19 @@ class RegionEmbedder(ABC, Generic[F]):
         return self._engine
 
     def prepare(self, pixels: Pixels) -> Prepared:
-        """Squash one picture to the model's square input."""
-        return Prepared(resize(pixels, self._side, self._side), WHOLE)
+        """Squash one picture to the model's square input, and what was pasted into it."""
+        return Prepared(resize(pixels, self._side, self._side), WHOLE, cut_out(pixels, self._side))
 
     def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
-        """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all."""
+        """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all.
+
+        What was pasted into a picture takes the place of the last regions; it costs a second pass for all of it.
+        """
         if not batch:
             return []
         features = self._run([item.pixels for item in batch])
         photos, logos = self._photo_regions(features, len(batch)), self._logo_windows(features)
+        photos = self._with_pasted(photos, [item.inserts for item in batch])
         return [QueryEmbedding(photo, logo) for photo, logo in zip(photos, logos, strict=True)]
 
     def embed_photos(self, batch: Sequence[Prepared]) -> list[Regions]:
@@ -115,6 +121,17 @@ class RegionEmbedder(ABC, Generic[F]):
         vectors = self._photo(features, np.tile(layout, (count, 1)), owners).reshape(count, len(layout), -1)
         weights = np.ones(len(layout), np.float32)
         return [Regions(PHOTO_LAYOUT, own, weights) for own in vectors]
+
+    def _with_pasted(self, photos: list[Regions], pasted: Sequence[tuple[Insert, ...]]) -> list[Regions]:
+        """The regions of each picture with those of what was pasted into it."""
+        pictures = [insert.pixels for inserts in pasted for insert in inserts]
+        if not pictures:
+            return photos
+        whole = np.tile(as_corners([WHOLE]), (len(pictures), 1))
+        vectors = self._photo(self._run(pictures), whole, np.arange(len(pictures)))
+        ends = np.cumsum([len(inserts) for inserts in pasted])[:-1]
+        parts = np.split(vectors, ends)
+        return [beside(regions, own, part) for regions, own, part in zip(photos, pasted, parts, strict=True)]
 
     def _logo_windows(self, features: F) -> list[Regions]:
         corners, scores = self._windows(features)

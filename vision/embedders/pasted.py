@@ -1,0 +1,50 @@
+"""Pictures pasted into a query, embedded in their own size beside the regions of the whole.
+
+Place in the flow: `prepare` cuts them out, the backend embeds the few there are in one more pass. A copy a third as
+wide as a screen is a handful of cells of the dense map, and its vector says little; cut out and embedded like any
+photo it is found. It embeds nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from vision.boxes import Box
+from vision.embedding import MAX_QUERY_PHOTO_VECTORS, Insert, Pixels, Regions, Vectors
+from vision.images import resize
+from vision.inserts import inserts
+from vision.regions import PHOTO_LAYOUT
+
+MOST: Final = 3
+"""Passes are dear: of more pictures than this in a picture the clearest are cut out."""
+
+_LIKE: Final = 0.6
+
+
+def cut_out(pixels: Pixels, side: int) -> tuple[Insert, ...]:
+    """What was pasted into `pixels`, each scaled to `side` by `side`; what a region of the layout holds is left."""
+    found = inserts(pixels, most=MOST + len(PHOTO_LAYOUT))
+    kept = [box for box in found if all(box.iou(region) < _LIKE for region in PHOTO_LAYOUT)][:MOST]
+    return tuple(Insert(box, resize(_inside(pixels, box), side, side)) for box in kept)
+
+
+def _inside(pixels: Pixels, box: Box) -> Pixels:
+    """The pixels of `box` without its rim, whose place is known to 1 % only."""
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = box.pixels(width, height)
+    across, down = round(0.008 * width), round(0.008 * height)
+    if right - left <= 4 * across or bottom - top <= 4 * down:
+        return pixels[top:bottom, left:right]
+    return pixels[top + down : bottom - down, left + across : right - across]
+
+
+def beside(regions: Regions, pasted: tuple[Insert, ...], vectors: Vectors) -> Regions:
+    """`regions` with the `vectors` `[k, d]` of what was pasted before the last of the layout, at most 6 in all."""
+    if not pasted:
+        return regions
+    kept = MAX_QUERY_PHOTO_VECTORS - len(pasted)
+    boxes = (*regions.boxes[:kept], *(insert.box for insert in pasted))
+    weights = np.ones(len(boxes), np.float32)
+    return Regions(boxes, np.concatenate([regions.vectors[:kept], vectors]), weights)
