@@ -24,13 +24,15 @@ from indexes.database import Database
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration
 from indexes.search import Searcher
+from indexes.verifiers import ReadsWords
 from training.evaluation.outcomes import Outcome, outcome_of_matches
 from training.evaluation.runs import BATCH
 from training.protocols import Asked, Enrolled, Protocol
-from vision.embedders.words import open_words
-from vision.embedding import Embedder, Kind, QueryEmbedding, Regions
+from vision.embedders.words import WordsUnavailable, open_words
+from vision.embedding import Embedder, Kind, Pixels, QueryEmbedding, Regions
 from vision.images import Picture, decode
 from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
+from vision.verification.wording import Word
 
 _DONE: Final = "enrolled"
 AnySearcher: TypeAlias = Searcher[PhotoDescription, LogoScene, LogoTemplate]
@@ -72,11 +74,15 @@ class Shelf:
 
 @contextmanager
 def catalogue(
-    embedder: Embedder, calibration: Calibration, folder: Path, background: Background | None = None
+    embedder: Embedder,
+    calibration: Calibration,
+    folder: Path,
+    background: Background | None = None,
+    read: ReadsWords | None = None,
 ) -> Iterator[tuple[Shelf, AnySearcher]]:
     """The catalogue in a folder, empty when the folder is new, and the service's search over it.
 
-    `background` is the set of the calibration's gate.
+    `background` is the set of the calibration's gate; `read` replaces what finds words in a picture.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{folder / 'catalogue.db'}")
@@ -92,7 +98,7 @@ def catalogue(
         background=background,
         photo_verifier=PhotoVerifier(),
         logo_verifier=LogoVerifier(),
-        read=open_words(),
+        read=read or reader(),
         embed_crops=embedder.embed_crops,
         logoness=LOGO_LIKE if calibration.calibrated else 0.0,
     )
@@ -125,13 +131,16 @@ class Examiner:
 
     def ask(self, questions: Sequence[Asked]) -> list[dict[str, Outcome]]:
         """The outcomes of a few questions by gallery; they share a backbone pass, as concurrent requests do."""
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         pictures = [decode(question.data) for question in questions]
         prepared = [self.embedder.prepare(picture.pixels) for picture in pictures]
         decoded = time.perf_counter()
         embedded = self.embedder.embed_queries(prepared)
         ended = time.perf_counter()
-        shared = {"decode": (decoded - started) / len(questions), "embed": (ended - decoded) / len(questions)}
+        shared = {
+            name: spent / len(questions)
+            for name, spent in (("decode", decoded - started), ("embed", ended - decoded), ("cpu", _busy_since(busy)))
+        }
         return [
             {name: self._one(searcher, *asked, shared) for name, searcher in self.searchers.items()}
             for asked in zip(questions, pictures, embedded, strict=True)
@@ -145,8 +154,10 @@ class Examiner:
         embedding: QueryEmbedding,
         shared: Mapping[str, float],
     ) -> Outcome:
+        busy = time.process_time()
         result = searcher.search(picture.pixels, embedding, kinds=(self.kind,), per_kind=self.per_kind)
-        return outcome_of_matches(asked, result.matches, {**shared, **result.seconds})
+        spent = {**shared, **result.seconds, "cpu": shared["cpu"] + _busy_since(busy)}
+        return outcome_of_matches(asked, result.matches, spent)
 
 
 @contextmanager
@@ -159,12 +170,41 @@ def examiner(  # noqa: PLR0917 - the parts of an examination, named at every cal
     background: Background | None = None,
 ) -> Iterator[Examiner]:
     """An examiner over the galleries that `enrol_galleries` made below `folder`."""
+    read = reader()
+    once = None if read is None else ReadOnce(read)
     with ExitStack() as stack:
         searchers = {
-            path.parent.name: stack.enter_context(catalogue(embedder, calibration, path.parent, background))[1]
+            path.parent.name: stack.enter_context(catalogue(embedder, calibration, path.parent, background, once))[1]
             for path in sorted(folder.glob(f"*/{_DONE}"))
         }
         yield Examiner(embedder, protocol.kind, searchers, per_kind)
+
+
+def _busy_since(before: float) -> float:
+    """Seconds of processor time of this process."""
+    return time.process_time() - before
+
+
+def reader() -> ReadsWords | None:
+    """What finds words in a picture, as in the service; None where that is not installed."""
+    try:
+        return open_words()
+    except WordsUnavailable:
+        return None
+
+
+class ReadOnce:
+    """Reads a picture once for all galleries: the words do not depend on what is enrolled."""
+
+    def __init__(self, read: ReadsWords) -> None:
+        self._read = read
+        self._last: tuple[Pixels, tuple[Word, ...]] | None = None
+
+    def __call__(self, pixels: Pixels) -> tuple[Word, ...]:
+        """The words in a picture; of the same array again, those of before."""
+        if self._last is None or self._last[0] is not pixels:
+            self._last = pixels, tuple(self._read(pixels))
+        return self._last[1]
 
 
 def _batches(references: Iterable[Enrolled]) -> Iterator[list[Enrolled]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from indexes.scoring import Calibration
 from training.background import background_of
-from training.evaluation.catalogue import Examiner, enrol_galleries, examiner
+from training.evaluation.catalogue import Examiner, enrol_galleries, examiner, reader
 from training.evaluation.runs import digest, search_code
 from training.protocols import Protocol
 from vision.embedders import load_embedder
@@ -60,7 +60,7 @@ class Model:
     @cached_property
     def shelf(self) -> Path:
         """Where the catalogues are."""
-        made = digest(self.protocol.key, self.space, code=search_code())
+        made = digest(self.protocol.key, self.space, "read" if reader() else "unread", code=search_code())
         return self.folder / f"{self.protocol.name}-{made}"
 
     @property

@@ -110,7 +110,7 @@ def _groups(row: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> list[
 def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = _table(
         ["at confidence 0.5", "found", "negatives flagged", "supports at most", "packages flagged", "ECE", "ECE, all",
-         "box IoU", "decode", "embed", "search", "verify", "score"]
+         "box IoU", *_TIERS]
     )  # fmt: skip
     for row in rows:
         said, support, spent = row["confidences"], row["negatives_support"], row["milliseconds"]
@@ -125,7 +125,7 @@ def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-_TIERS: Final = ("decode", "embed", "search", "verify", "score")
+_TIERS: Final = ("decode", "embed", "search", "verify", "score", "cpu")
 
 
 def _words(row: Mapping[str, Any]) -> list[str]:

@@ -133,17 +133,21 @@ def negatives_support(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def milliseconds(items: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-    """Mean and median milliseconds of each tier."""
-    tiers = sorted({tier for one in items for tier in one.seconds}, key=_TIERS.index)
-    table: dict[str, dict[str, float]] = {}
-    for tier in [*tiers, "all"]:
-        spent = [sum(one.seconds.values()) if tier == "all" else one.seconds.get(tier, 0.0) for one in items]
-        middle = sorted(spent)[len(spent) // 2] if spent else 0.0
-        table[tier] = {"mean": round(1000 * sum(spent) / max(1, len(spent)), 2), "median": round(1000 * middle, 2)}
-    return table
+    """Mean and median milliseconds of each tier, of `all` of them, and of the processor (`cpu`)."""
+    tiers = [tier for tier in _TIERS if any(tier in one.seconds for one in items)]
+    columns = {tier: [one.seconds.get(tier, 0.0) for one in items] for tier in tiers}
+    columns["all"] = [sum(one.seconds.get(tier, 0.0) for tier in tiers) for one in items]
+    if any("cpu" in one.seconds for one in items):
+        columns["cpu"] = [one.seconds.get("cpu", 0.0) for one in items]
+    return {name: _spent(values) for name, values in columns.items()}
 
 
 _TIERS: Final = ("decode", "embed", "search", "verify", "score", "ask")
+
+
+def _spent(seconds: Sequence[float]) -> dict[str, float]:
+    middle = sorted(seconds)[len(seconds) // 2] if seconds else 0.0
+    return {"mean": round(1000 * sum(seconds) / max(1, len(seconds)), 2), "median": round(1000 * middle, 2)}
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
