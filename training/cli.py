@@ -10,6 +10,10 @@ import typer
 from training.background import background
 from training.calibrate import calibrate, floors
 from training.evaluate import evaluate, report
+from training.export import export
+from training.gate import gate
+from training.inspection import inspect
+from training.promotion import promote, rollback
 from vision.embedders import DEFAULT_MODEL
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build and measure Brandwarden models.")
@@ -51,6 +55,11 @@ app.command("background")(background)
 app.command("calibrate")(calibrate)
 app.command("floors")(floors)
 app.command("evaluate")(evaluate)
+app.command("inspect")(inspect)
+app.command("gate")(gate)
+app.command("export")(export)
+app.command("promote")(promote)
+app.command("rollback")(rollback)
 app.command("report")(report)
 
 

@@ -50,6 +50,8 @@ def load_checkpoint(name: str, *, device: str, precision: str) -> Checkpoint:
     sidecar = read_sidecar(directory) if directory else None
     model = _create(name)
     visual: nn.Module = model.visual.eval().requires_grad_(requires_grad=False)
+    if not all(value.isfinite().all() for value in visual.state_dict().values()):
+        raise ModelError(f"the `model` {name} holds weights that are no finite numbers; take another checkpoint")
     preprocess: dict[str, Any] = getattr(visual, "preprocess_cfg", {})
     side = sidecar.side if sidecar else _side(getattr(visual, "image_size", 224))
     mean, std = tuple(preprocess["mean"]), tuple(preprocess["std"])
