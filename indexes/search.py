@@ -41,7 +41,7 @@ _CACHE_BYTES = 192 << 20
 class Match:
     """A verified reference. `score` ranks within a kind, `confidence` is a probability; boxes are fractions.
 
-    `features` are what both were made of.
+    `features` are what both were made of, `shift` the log-odds they were lowered by for the brand's own history.
     """
 
     kind: MatchKind
@@ -53,6 +53,7 @@ class Match:
     reference_box: Box
     reasons: tuple[str, ...]
     features: Mapping[str, float]
+    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

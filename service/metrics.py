@@ -38,6 +38,7 @@ class Metrics:
         self.engine = self._gauge("engine", "1 for the engine that computes vectors.", "engine", "precision", "why")
         self.index_vectors = self._gauge("index_vectors", "Vectors in the index.", "kind")
         self.index_generation = self._gauge("index_generation", "Generation of the index being searched.")
+        self.null_shifts = self._gauge("null_shifts", "Brands at a marketplace whose matches are lowered.", "kind")
         self.index_lag = self._gauge("index_lag_seconds", "Seconds since the index last agreed with the database.")
         self.jobs = self._gauge("jobs", "Jobs by state.", "state")
         self.decisions = self._counter("decisions", "Listings judged, by decision.", "decision")

@@ -17,8 +17,8 @@ from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
-from indexes.scoring import Calibration
-from indexes.search import Searcher
+from indexes.scoring import Calibration, Judgement
+from indexes.search import MATCH_KINDS, Match, Searcher
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
@@ -31,6 +31,7 @@ from service.listings.verdicts import Verdicts
 from service.marketplaces import Marketplaces
 from service.metrics import Metrics
 from service.migrations import upgrade
+from service.nulls import NullRecords, Nulls
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
 from service.pipeline.work import Search
@@ -83,6 +84,7 @@ class Runtime:
     enrolment: Enrolment
     listings: Listings
     verdicts: Verdicts
+    nulls: Nulls
     retention: Retention
     upkeep: Upkeep
     jobs: Jobs
@@ -209,6 +211,12 @@ class Runtime:
 
     def _open_work(self, stack: contextlib.ExitStack) -> None:
         self.statistics = Statistics(self.database)
+        self.nulls = Nulls(
+            NullRecords(self.database),
+            self._rejudge,
+            calibration=lambda: self.calibration.version,
+            every=self.settings.nulls_hours,
+        )
         self.shadow = Shadow(lambda: self.spaces.shadow, lambda: self.pipeline.busy, self.statistics, self.metrics)
         self.pipeline = Pipeline(self.settings, self.spaces.active.engine, self.metrics)
         stack.callback(lambda: self.pipeline.close(self._drain))
@@ -221,6 +229,7 @@ class Runtime:
             pipeline=self.pipeline,
             pictures=self.pictures,
             fetcher=self.fetcher,
+            nulls=self.nulls,
             on_judged=lambda *judged: self.shadow.offer(Judged(*judged)),
         )
         stack.callback(self.listings.close)
@@ -233,7 +242,7 @@ class Runtime:
         self.upkeep = Upkeep(
             self.spaces,
             snapshot_every=self.settings.snapshot_every,
-            forget=self.retention.purge,
+            forget=self._look_back,
             attend=self._attend,
         )
         self.upkeep.start()
@@ -268,7 +277,20 @@ class Runtime:
         """Follow what SQL says of the spaces, and embed what they lack; a command that repairs does so itself."""
         if not self._repairing:
             self.spaces.follow()
+            self.nulls.follow()
             self.filling.fill()
+
+    def _look_back(self) -> None:
+        """Forget what is over, and learn from what there is."""
+        self.retention.purge()
+        self.nulls.learn_when_due()
+
+    def _rejudge(self, space_id: str, match: Match, shift: float) -> Judgement | None:
+        """A match judged again by the calibration of its space, lowered by `shift`."""
+        space = self.spaces.find(space_id)
+        if space is None:
+            return None
+        return space.model.calibration.judge(match.reference.kind, match.features, shift=shift)
 
     def _give_way(self) -> None:
         """Work that nobody waits for lets listings go first, for a second at most."""
@@ -286,6 +308,9 @@ class Runtime:
         self.metrics.engine.labels(engine.name, engine.precision, engine.why).set(1)
         self.metrics.index_generation.set(self.gallery.generation)
         self.metrics.index_lag.set(self.upkeep.lag)
+        lowered = [null.kind for null in self.nulls.frozen.nulls if null.shift > 0]
+        for kind in MATCH_KINDS.values():
+            self.metrics.null_shifts.labels(kind).set(lowered.count(kind))
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():
             self.metrics.jobs.labels(state).set(count)

@@ -73,6 +73,8 @@ class Settings:
     drain_timeout: float = 20.0
     canary_timeout: float = 5.0
 
+    nulls_hours: float = 24.0
+    """Hours after which the brands' nulls are learned anew from the traffic; 0 for never."""
     expected_photo_share: float | None = None
     """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
     expected_logo_share: float | None = None

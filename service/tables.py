@@ -6,6 +6,7 @@ from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import idempotency, job_rows, keys, marketplaces, sessions
 from service.listings import tables as listings
+from service.nulls import tables as nulls
 from service.spaces import tables as spaces
 
 OWNERS = (
@@ -20,6 +21,7 @@ OWNERS = (
     job_rows,
     listings,
     spaces,
+    nulls,
 )
 """The modules, in the order their tables depend on one another."""
 

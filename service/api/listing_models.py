@@ -33,6 +33,7 @@ class MatchOut(FoundOut):
 
     id: str
     image_index: int
+    null_shift: float = Field(description="Log-odds the score was lowered by for the brand's null; 0 for most.")
     suppressed_by: str | None = Field(description="Why the match does not count towards the decision.")
     case_id: str | None
 
@@ -66,6 +67,7 @@ class ListingOut(BaseModel):
     space: str
     index_generation: int
     calibration: str
+    nulls: str | None = Field(description="Version of the brands' nulls, see docs/operations.md.")
     elapsed_ms: int
     evidence_version: int = Field(description="Counts up each time the listing is judged.")
     judged_at: datetime

@@ -5,12 +5,13 @@ Place in the flow: after the pipeline, before the store. Pure: touches no databa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from indexes.monotone import logit
 from service.decisions import Decision, Thresholds, strongest, suppression
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput
@@ -25,6 +26,12 @@ if TYPE_CHECKING:  # the index engine is not loaded for a type
 Outcome: TypeAlias = Checked | BaseException
 """What became of one picture."""
 Row: TypeAlias = dict[str, Any]
+Adjust: TypeAlias = "Callable[[Checked, Match], Match]"
+_EDGE = 1e-9
+
+
+def _as_it_is(_checked: Checked, match: Match) -> Match:
+    return match
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Judgement:
     listing: Row
     images: tuple[Row, ...]
     matches: tuple[Row, ...]
+    scores: tuple[Row, ...] = ()
+    """The best score of every brand and kind that was found at all, before any null: what nulls are learned from."""
 
 
 def refuse_hopeless(outcomes: Sequence[Outcome]) -> None:
@@ -60,18 +69,23 @@ def judge(
     thresholds: Thresholds,
     *,
     without: frozenset[str] = frozenset(),
+    nulls: str = "",
+    adjust: Adjust = _as_it_is,
 ) -> Judgement:
     """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read.
 
-    What is too faint even to be monitored is no match, and neither is anything of the brands `without`.
+    What is too faint even to be monitored is no match, and neither is anything of the brands `without`. `adjust`
+    lowers matches by the brands' nulls, which are of the version `nulls`.
     """
-    found = best_matches(
-        (index, match)
+    pairs = [
+        (index, outcome, match)
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, Checked)
         for match in outcome.result.matches
-        if match.confidence >= thresholds.monitor and match.brand.id not in without
-    )
+        if match.brand.id not in without
+    ]
+    adjusted = ((index, adjust(outcome, match)) for index, outcome, match in pairs)
+    found = best_matches((index, match) for index, match in adjusted if match.confidence >= thresholds.monitor)
     matches = [_match_row(index, match) for index, match in found]
     decision = strongest(thresholds.decide(row["confidence"]) for row in matches if row["suppressed_by"] is None)
     checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
@@ -79,10 +93,12 @@ def judge(
         "space": checked[0].space.id,
         "index_generation": min(outcome.result.generation for outcome in checked),
         "calibration": checked[0].calibration,
+        "nulls": nulls,
     }
     images = [_image_row(index, outcome, kept=decision != "clear") for index, outcome in enumerate(outcomes)]
     row = {**_listing_row(listing), **made_by, "decision": decision}
-    return Judgement(decision, row, tuple(images), tuple(matches))
+    scores = _score_rows(match for _, _, match in pairs)
+    return Judgement(decision, row, tuple(images), tuple(matches), scores)
 
 
 def best_matches(found: Iterable[tuple[int, Match]]) -> list[tuple[int, Match]]:
@@ -93,6 +109,23 @@ def best_matches(found: Iterable[tuple[int, Match]]) -> list[tuple[int, Match]]:
         if key not in best or match.score > best[key][1].score:
             best[key] = (index, match)
     return sorted(best.values(), key=lambda entry: (-entry[1].confidence, -entry[1].score))
+
+
+def _score_rows(matches: Iterable[Match]) -> tuple[Row, ...]:
+    best: dict[tuple[str, str], Match] = {}
+    for match in matches:
+        key = (match.brand.id, match.kind)
+        if key not in best or match.score > best[key].score:
+            best[key] = match
+    return tuple(
+        {
+            "brand_id": brand_id,
+            "kind": kind,
+            "log_odds": logit(min(max(match.score, _EDGE), 1 - _EDGE)),
+            "confidence": match.confidence,
+        }
+        for (brand_id, kind), match in best.items()
+    )
 
 
 def _listing_row(listing: ListingInput) -> Row:
@@ -118,6 +151,7 @@ def _match_row(index: int, match: Match) -> Row:
         "box": match.box.as_list(6),
         "reference_box": match.reference_box.as_list(6),
         "reasons": list(match.reasons),
+        "null_shift": match.shift,
         "suppressed_by": suppression(match.brand),
     }
 

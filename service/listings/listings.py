@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from indexes.database import utc_now
 from indexes.paging import Page
@@ -24,6 +25,9 @@ from service.listings.values import BrandMatch, ImageSource, ListingInput, Listi
 from service.pictures import PictureKeeper
 from service.pipeline import Checked, Pipeline
 from service.settings import Settings
+
+if TYPE_CHECKING:  # nulls know the tables of listings
+    from service.nulls import Nulls
 
 Source: TypeAlias = bytes | BaseException
 
@@ -48,11 +52,12 @@ class Listings:
         pictures: PictureKeeper,
         fetcher: Fetches,
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        nulls: Nulls | None = None,
         on_judged: OnJudged = _ignore,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
         self._pictures = pictures
-        self._thresholds, self._on_judged = thresholds, on_judged
+        self._thresholds, self._on_judged, self._nulls = thresholds, on_judged, nulls
         self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
@@ -92,7 +97,7 @@ class Listings:
         refuse_hopeless(outcomes)
         gone: frozenset[str] = frozenset()
         while True:
-            judgement = judge(listing, outcomes, self._thresholds, without=gone)
+            judgement = self._judge(listing, outcomes, gone)
             try:
                 stored = self._store_judgement(judgement, sources, seconds)
             except BrandsGone as error:
@@ -100,6 +105,14 @@ class Listings:
             else:
                 self._on_judged(listing, outcomes, judgement, self._thresholds)
                 return stored
+
+    def _judge(self, listing: ListingInput, outcomes: Sequence[Outcome], without: frozenset[str]) -> Judgement:
+        nulls = self._nulls
+        if nulls is None:
+            return judge(listing, outcomes, self._thresholds, without=without)
+        frozen = nulls.frozen
+        adjust = partial(nulls.adjust, frozen, listing.marketplace)
+        return judge(listing, outcomes, self._thresholds, without=without, nulls=frozen.id, adjust=adjust)
 
     def _store_judgement(self, judgement: Judgement, sources: Sequence[Source], seconds: float) -> ListingResult:
         kept = {
@@ -113,7 +126,7 @@ class Listings:
             "judged_at": utc_now(),
         }
         with self._pictures.keep(kept):
-            saved = self._store.save(row, judgement.images, judgement.matches)
+            saved = self._store.save(row, judgement.images, judgement.matches, judgement.scores)
         self._pictures.release(saved.dropped - kept.keys())
         return saved.result
 

@@ -70,6 +70,7 @@ def result(row: Any, images: Sequence[ImageResult], matches: Sequence[ListedMatc
         space=row.space,
         index_generation=row.index_generation,
         calibration=row.calibration,
+        nulls=row.nulls,
         elapsed_ms=row.elapsed_ms,
         evidence_version=row.evidence_version,
         judged_at=row.judged_at,
@@ -90,6 +91,7 @@ def _match(row: Any) -> ListedMatch:
         box=Box(*row.box),
         reference_box=Box(*row.reference_box),
         reasons=tuple(row.reasons),
+        null_shift=row.null_shift,
         suppressed_by=row.suppressed_by,
         case_id=row.case_id,
     )

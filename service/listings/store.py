@@ -21,6 +21,7 @@ from indexes.paging import Page, decode_cursor, encode_cursor
 from service.listings.reading import brand_match, brand_matches, images_of, matches_of, result
 from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
 from service.listings.values import BrandMatch, ListingResult
+from service.nulls.tables import NULL_SCORES
 
 _REVISION = sa.text(
     "INSERT INTO counters (name, value) VALUES ('listings', 1) "
@@ -51,17 +52,20 @@ class ListingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row]) -> Saved:
+    def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row], scores: Sequence[Row] = ()) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns.
 
         `BrandsGone`, and nothing is written, when a match names a brand that was erased meanwhile.
         """
         with self._database.write() as connection:
-            _hold_brands(connection, {row["brand_id"] for row in matches})
+            _hold_brands(connection, {row["brand_id"] for row in (*matches, *scores)})
             pk = _upsert(connection, listing)
             known, dropped = _match_ids(connection, pk), _pictures(connection, pk)
             connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
             connection.execute(sa.delete(LISTING_MATCHES).where(LISTING_MATCHES.c.listing_pk == pk))
+            connection.execute(sa.delete(NULL_SCORES).where(NULL_SCORES.c.listing_pk == pk))
+            if scores:
+                connection.execute(sa.insert(NULL_SCORES), [{**row, "listing_pk": pk} for row in scores])
             if images:
                 connection.execute(sa.insert(LISTING_IMAGES), [{**row, "listing_pk": pk} for row in images])
             for row in matches:

@@ -30,6 +30,7 @@ LISTINGS = sa.Table(
     sa.Column("space", sa.String(100), nullable=False),
     sa.Column("index_generation", sa.BigInteger, nullable=False),
     sa.Column("calibration", sa.String(100), nullable=False),
+    sa.Column("nulls", sa.String(40), nullable=False),  # the version of the brands' nulls, empty for none
     sa.Column("elapsed_ms", sa.Integer, nullable=False),
     sa.Column("judged_at", UtcDateTime, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False, unique=True),
@@ -72,6 +73,7 @@ LISTING_MATCHES = sa.Table(
     sa.Column("box", Json, nullable=False),
     sa.Column("reference_box", Json, nullable=False),
     sa.Column("reasons", Json, nullable=False),
+    sa.Column("null_shift", sa.Float, nullable=False),  # log-odds the score was lowered by for the brand's null
     sa.Column("suppressed_by", sa.String(40)),
     sa.Column("case_id", sa.String(40)),
     sa.UniqueConstraint("listing_pk", "kind", "reference_id"),

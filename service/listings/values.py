@@ -81,6 +81,7 @@ class ListedMatch:
     box: Box
     reference_box: Box
     reasons: tuple[str, ...]
+    null_shift: float = 0.0
     suppressed_by: str | None = None
     case_id: str | None = None
 
@@ -104,6 +105,7 @@ class ListingResult:
     space: str
     index_generation: int
     calibration: str
+    nulls: str
     elapsed_ms: int
     evidence_version: int
     judged_at: datetime
@@ -120,6 +122,7 @@ class ListingResult:
             "space": self.space,
             "index_generation": self.index_generation,
             "calibration": self.calibration,
+            "nulls": self.nulls or None,
             "elapsed_ms": self.elapsed_ms,
             "evidence_version": self.evidence_version,
             "judged_at": stamp(self.judged_at),

@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("space", sa.String(length=100), nullable=False),
         sa.Column("index_generation", sa.BigInteger(), nullable=False),
         sa.Column("calibration", sa.String(length=100), nullable=False),
+        sa.Column("nulls", sa.String(length=40), nullable=False),
         sa.Column("elapsed_ms", sa.Integer(), nullable=False),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
@@ -139,6 +140,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_marketplaces")),
         sa.UniqueConstraint("slug", name=op.f("uq_marketplaces_slug")),
+    )
+    op.create_table(
+        "null_versions",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("calibration", sa.String(length=100), nullable=False),
+        sa.Column("votes", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_null_versions")),
+        sa.UniqueConstraint("id", name=op.f("uq_null_versions_id")),
     )
     op.create_table(
         "spaces",
@@ -282,6 +293,7 @@ def upgrade() -> None:
         sa.Column("box", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("reference_box", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("reasons", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("null_shift", sa.Float(), nullable=False),
         sa.Column("suppressed_by", sa.String(length=40), nullable=True),
         sa.Column("case_id", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(
@@ -299,6 +311,46 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_listing_matches_brand_id_pk"), "listing_matches", ["brand_id", "pk"], unique=False)
     op.create_index(op.f("ix_listing_matches_listing_pk"), "listing_matches", ["listing_pk"], unique=False)
+    op.create_table(
+        "null_scores",
+        sa.Column(
+            "listing_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("log_odds", sa.Float(), nullable=False),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_null_scores_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["listing_pk"], ["listings.pk"], name=op.f("fk_null_scores_listing_pk_listings"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("listing_pk", "brand_id", "kind", name=op.f("pk_null_scores")),
+    )
+    op.create_index(op.f("ix_null_scores_brand_id"), "null_scores", ["brand_id"], unique=False)
+    op.create_table(
+        "null_shifts",
+        sa.Column("version_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("votes", sa.Integer(), nullable=False),
+        sa.Column("location", sa.Float(), nullable=False),
+        sa.Column("scale", sa.Float(), nullable=False),
+        sa.Column("shift", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_null_shifts_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_pk"],
+            ["null_versions.pk"],
+            name=op.f("fk_null_shifts_version_pk_null_versions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("version_pk", "marketplace", "brand_id", "kind", name=op.f("pk_null_shifts")),
+    )
+    op.create_index(op.f("ix_null_shifts_brand_id"), "null_shifts", ["brand_id"], unique=False)
     op.create_table(
         "shadow_brands",
         sa.Column(
@@ -416,6 +468,10 @@ def downgrade() -> None:
     op.drop_table("shadow_examples")
     op.drop_table("shadow_changes")
     op.drop_table("shadow_brands")
+    op.drop_index(op.f("ix_null_shifts_brand_id"), table_name="null_shifts")
+    op.drop_table("null_shifts")
+    op.drop_index(op.f("ix_null_scores_brand_id"), table_name="null_scores")
+    op.drop_table("null_scores")
     op.drop_index(op.f("ix_listing_matches_listing_pk"), table_name="listing_matches")
     op.drop_index(op.f("ix_listing_matches_brand_id_pk"), table_name="listing_matches")
     op.drop_table("listing_matches")
@@ -438,6 +494,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("status = 'active'"),
     )
     op.drop_table("spaces")
+    op.drop_table("null_versions")
     op.drop_table("marketplaces")
     op.drop_index(op.f("ix_listings_judged_at"), table_name="listings")
     op.drop_table("listings")
