@@ -31,13 +31,14 @@ from training.evaluation.summary import summary
 from training.packages import PackageCopies, PackageLogos
 from training.peers import PEERS, PeerMissing
 from training.protocols import Copies, Logos, Protocol
+from training.shelves import Shelves
 from vision.embedders import DEFAULT_MODEL, calibration_path, load_embedder
 from vision.embedding import Embedder, Kind
 
 __all__ = ["evaluate", "evaluate_model", "report", "summary"]
 
 OUT: Final = Path("build/evaluation")
-PROTOCOLS: Final = ("copies", "logos", "package-copies", "package-logos")
+PROTOCOLS: Final = ("copies", "shelves", "logos", "package-copies", "package-logos")
 
 
 def evaluate_model(
@@ -86,7 +87,7 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
         plan.enrol()
         with showing(f"{one.name}: {plan.by}") as progress:
             every += run(plan, progress, workers=workers)
-        for peer in peers_of(peers, one.kind):
+        for peer in peers_of(peers, one.kind) if one.name != "shelves" else ():
             try:
                 with showing(f"{one.name}: {peer}") as progress:
                     every += run(Rival(peer, one, out / "kept"), progress, workers=workers)
@@ -108,7 +109,7 @@ def write(out: Path, header: Header, every: Sequence[Outcomes], chosen: Sequence
     write_plots(out, every, header.model)
     for outcomes in every:
         if outcomes.by == header.model:
-            asked = next(one for one in chosen if one.kind == outcomes.kind and outcomes.gallery in one.galleries())
+            asked = next(one for one in chosen if one.name == outcomes.protocol)
             write_sheet(out / f"{outcomes.table.replace(' ', '-')}-{outcomes.gallery}-errors.jpg", outcomes, asked)
     return text
 
@@ -132,6 +133,8 @@ def protocols(names: Sequence[str], subset: int) -> list[Protocol]:
         match name:
             case "copies":
                 made.append(Copies(data_root(), subset))
+            case "shelves":
+                made.append(Shelves(data_root(), subset))
             case "logos":
                 made.append(Logos(data_root(), subset))
             case "package-copies":
@@ -167,5 +170,5 @@ def _whatever_runs() -> tuple[str, ...]:
         data_root()
     except DataMissing as error:
         typer.echo(f"{error}. Pictures that packages carry are used instead.", err=True)
-        return PROTOCOLS[2:]
-    return PROTOCOLS[:2]
+        return PROTOCOLS[3:]
+    return PROTOCOLS[:3]

@@ -78,6 +78,7 @@ def test_a_peer_is_asked_the_same_and_everything_is_written(copies, tmp_path) ->
     assert markdown(json.loads((tmp_path / "out/evaluation.json").read_text())) == text
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"package-copies-precision.png", "package-copies-reliability.png", "package-copies-groups.png"} <= written
+    assert "package-copies-all-errors.jpg" in written
     with Image.open(tmp_path / "out/package-copies-false-positives.png") as plot:
         assert plot.width > 400
 

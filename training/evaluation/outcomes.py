@@ -76,7 +76,7 @@ class Outcome:
 class Outcomes:
     """All outcomes of one table in one gallery, in the order of the questions.
 
-    `by` names the model or peer, `numbers` the question of each outcome.
+    `by` names the model or peer, `numbers` the question of each outcome in `protocol`.
     """
 
     table: str
@@ -85,6 +85,7 @@ class Outcomes:
     by: str
     items: tuple[Outcome, ...]
     numbers: tuple[int, ...] = ()
+    protocol: str = ""
 
     @property
     def positives(self) -> list[Outcome]:

@@ -88,7 +88,8 @@ def gathered(plan: Plan, known: Mapping[int, Mapping[str, Outcome]]) -> list[Out
             column = [(number, row[gallery]) for number, row in ordered]
             own = [(number, one) for number, one in column if one.negative or one.table == table]
             numbers, items = tuple(number for number, _ in own), tuple(one for _, one in own)
-            found.append(Outcomes(table, gallery, plan.protocol.kind, plan.by, items, numbers))
+            asked = plan.protocol
+            found.append(Outcomes(table, gallery, asked.kind, plan.by, items, numbers, asked.name))
     return found
 
 

@@ -43,6 +43,14 @@ TARGETS: Final = (
     Target(
         "same package, other photo, flagged", "copies", "all", ("confidences", "package_flagged_share"), 0.005, True
     ),
+    Target(
+        "the same, enrolled from a shelf",
+        "packages on shelves",
+        "all",
+        ("confidences", "package_flagged_share"),
+        0.005,
+        True,
+    ),
     Target("copies, calibration error", "copies", "all", ("confidences", "ece"), 0.03, True),
     Target("logos, 7 references, recall at FPR 1 %", "logos", "k7", ("figures", "recall_at_fpr_1%"), 0.90),
     Target("logos, 1 reference, recall at FPR 1 %", "logos", "k1", ("figures", "recall_at_fpr_1%"), 0.75),
