@@ -23,14 +23,16 @@ from training.datasets import data_root, training_photos
 from training.evidence import Plan, logo_evidence, photo_evidence
 from training.fitting import Labelled, fit_kind, without_twins
 from training.floors import FLOORS_NOTE, with_floors, with_gates
+from training.sightings import without_neighbours
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
     "photo": ("agreement", "close", "central", "layout", "exact", "anchors"),
-    "logo": ("shape_parts", "own_shape", "tone_shape", "colour", "firm", "spelled", "support", "likeness"),
+    "logo": ("own_shape", "firm", "inliers", "spelled", "support", "likeness"),
 }
-"""Pixels alone decide: without `similarity` one calibration serves every space, and outlives a retrained embedder."""
+"""Pixels and words decide: without `similarity` one calibration serves every space. `likeness` is weighed only in the
+space it was fitted in."""
 
 
 PRIOR: Final[dict[Kind, float]] = {"photo": 0.2, "logo": 0.05}
@@ -59,7 +61,7 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     if evidence is not None:
         write_rows(evidence, rows)
     gathered = {kind: len(rows[kind]) for kind in plans}
-    rows["photo"] = without_twins(rows["photo"])
+    rows = {"photo": without_twins(rows["photo"]), "logo": without_neighbours(rows["logo"])}
     kinds, notes = fit_kinds(rows)
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     calibration = with_gates(with_floors(fitted, embedder, paths, seed), rows, background_of(model, embedder.space))

@@ -20,6 +20,7 @@ from numpy.random import Generator
 
 from training.clusters import PACKAGES, mark_groups
 from training.datasets import read
+from training.fitting import Labelled
 from training.marks import Mark, picture_of, read_marks
 from training.printing import printed
 from training.protocols import Enrolled
@@ -34,6 +35,9 @@ TRIED: Final = 12
 
 GROWN: Final = 0.8
 """How much of its height a line is grown by: a mark is more than its letters."""
+
+_PACKAGE: Final = "package/"
+_READ: Final = 0.9
 
 Reads = Callable[[Pixels], Sequence[Word]]
 
@@ -71,7 +75,7 @@ class Sightings:
         """Packages, printed garments and plain garments."""
         for brand, photos in self._packages.items():
             for path in photos[TRIED : TRIED + ASKED]:
-                yield Sighting(f"package/{path.parent.name}/{path.name}", brand, brand, partial(read, path))
+                yield Sighting(f"{_PACKAGE}{path.parent.name}/{path.name}", brand, brand, partial(read, path))
         groups = mark_groups([mark.name for mark in self._marks])
         for number, (mark, group) in enumerate(zip(self._marks, groups, strict=True)):
             yield Sighting(f"mark/{mark.name}", f"mark {mark.name}", group, self._print(number, mark))
@@ -116,6 +120,19 @@ class Sightings:
                 found.append((spelling.box.area, number, path, cut))
         found.sort(key=lambda one: (-one[0], one[1]))
         return [(path, pixels) for _, _, path, pixels in found[:CROPS]]
+
+
+def without_neighbours(rows: Sequence[Labelled]) -> list[Labelled]:
+    """The rows without wrong pairs that may well be right: on a shelf other brands stand beside the one asked for.
+
+    Where the name of another brand is clearly read in a package's photo, its mark is there.
+    """
+    beside = {
+        (row.query, row.other)
+        for row in rows
+        if not row.right and row.query.startswith(_PACKAGE) and row.features.get("spelled", 0.0) > _READ
+    }
+    return [row for row in rows if (row.query, row.other) not in beside]
 
 
 def package_brands(root: Path) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.sightings import ASKED, CROPS, TRIED, Sightings, package_brands
+from training.fitting import Labelled
+from training.sightings import ASKED, CROPS, TRIED, Sightings, package_brands, without_neighbours
 from vision.boxes import Box
 from vision.images import DecodeLimits, decode, encode_png
 from vision.verification.wording import Word
@@ -50,6 +51,17 @@ def test_no_photo_is_both_reference_and_question(photos) -> None:
     kinds = [one.name.split("/")[0] for one in seen.sightings()]
     assert (kinds.count("mark"), kinds.count("none")) == (3, 3)
     assert all(one.brand is None for one in seen.sightings() if one.name.startswith("none/"))
+
+
+def test_a_neighbour_on_the_shelf_is_no_wrong_pair() -> None:
+    read, unread = {"spelled": 1.0}, {"spelled": 0.0, "firm": 0.2}
+    beside = [Labelled(read, False, "package/a", "Oak", "Elm"), Labelled(unread, False, "package/a", "Oak", "Elm")]
+    kept = [
+        Labelled(read, True, "package/a", "Oak", "Oak"),
+        Labelled(unread, False, "package/b", "Oak", "Elm"),
+        Labelled(read, False, "none/c", "c", "Elm"),
+    ]
+    assert without_neighbours([*beside, *kept]) == kept
 
 
 def test_the_same_seed_draws_the_same_pictures(photos) -> None:
