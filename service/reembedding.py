@@ -58,9 +58,25 @@ class Reembedding:
             except (ImageError, BlobMissing) as error:
                 _LOG.warning("reference %s cannot be embedded: %s", reference.id, error)
                 failed.append((reference, error))
-        if read:
-            self._catalog.embed(self._vectors(read), self._embedder.space)
+        try:
+            made = self._vectors(read)
+        except Exception:  # noqa: BLE001  # an engine may raise anything; each picture answers for itself
+            made = self._one_by_one(read, failed)
+        if made:
+            self._catalog.embed(made, self._embedder.space)
         return Stretch(len(references), tuple(failed))
+
+    def _one_by_one(
+        self, read: Sequence[tuple[Reference, Picture]], failed: list[tuple[Reference, Exception]]
+    ) -> list[tuple[Reference, Regions]]:
+        made = []
+        for one in read:
+            try:
+                made += self._vectors([one])
+            except Exception as error:  # noqa: BLE001  # as above
+                _LOG.warning("reference %s cannot be embedded: %s", one[0].id, error)
+                failed.append((one[0], error))
+        return made
 
     def _vectors(self, read: Sequence[tuple[Reference, Picture]]) -> list[tuple[Reference, Regions]]:
         photos = [(reference, picture) for reference, picture in read if reference.kind == "photo"]

@@ -100,12 +100,15 @@ def promote(  # noqa: PLR0917 - each is a named option of the command
     shadow_minutes: Annotated[float, typer.Option(help="Judge live listings in shadow for so long.", min=0)] = 0.0,
     share: Annotated[float | None, typer.Option(help="Share of the listings to judge in shadow.", min=0, max=1)] = None,
     reason: Annotated[str | None, typer.Option(help="Why, where no gate was passed; kept in the history.")] = None,
+    flip: Annotated[bool, typer.Option(help="Let it serve at the end, or stop once the shadow is read.")] = True,
 ) -> None:
     """Embed a model beside the one that serves, judge in shadow, and let it serve."""
     report = None if gate is None else json.loads(gate.read_text(encoding="utf-8"))
     client = Service(service, key)
     try:
-        run_promotion(client, model, report, minutes=shadow_minutes, share=share, reason=reason, say=typer.echo)
+        run_promotion(
+            client, model, report, minutes=shadow_minutes, share=share, reason=reason, flip=flip, say=typer.echo
+        )
     except (Refused, httpx.HTTPError) as error:
         typer.echo(f"brandwarden-train: {error}", err=True)
         raise typer.Exit(1) from error
@@ -139,6 +142,7 @@ def run_promotion(
     minutes: float,
     share: float | None,
     reason: str | None,
+    flip: bool,
     say: Callable[[str], object],
 ) -> dict[str, Any]:
     """The whole way; the space as it is at the end. A space of this model that is ready already is gone on with."""
@@ -147,6 +151,9 @@ def run_promotion(
         space = client.step(space["id"], "shadow", gate=gate, share=share)
         _watch(client, space["id"], minutes)
         say(shadow_told(client.space(space["id"])["shadow"]))
+    if not flip:
+        say(f"{space['model']} ({space['id']}) is {space['status']} and does not serve yet.")
+        return space
     space = client.step(space["id"], "promote", reason=reason)
     say(f"{space['model']} ({space['id']}) serves; `brandwarden-train rollback` returns to {space['previous']}.")
     return space

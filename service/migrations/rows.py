@@ -52,12 +52,12 @@ def snapshot(database: Database) -> Iterator[Callable[[str], Iterator[Row]]]:
 
 
 def is_unused(database: Database) -> bool:
-    """Whether nothing was ever stored here but the marketplaces every service begins with."""
+    """Whether nothing was ever stored here but the marketplace and the space every service begins with."""
     with database.read() as connection:
         return not any(
             connection.execute(sa.select(sa.literal(1)).select_from(METADATA.tables[name]).limit(1)).first()
             for name in table_names()
-            if name not in {"marketplaces", "counters"}
+            if name not in {"marketplaces", "counters", "spaces", "space_events"}
         )
 
 

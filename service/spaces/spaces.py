@@ -45,6 +45,7 @@ class Spaces:
         self._load, self._makes_search = loads, makes_search
         self._loading = threading.Lock()  # one model at a time, of those that serve or may serve
         self._trying = threading.Lock()  # and one that an operator asks about
+        self._tried: Model | None = None
         self._loaded: dict[str, LoadedSpace] = {}
         self._failed: dict[str, float] = {}
         self._active: LoadedSpace | None = None
@@ -80,7 +81,8 @@ class Spaces:
     def try_model(self, name: str) -> Model:
         """Load a model and try it, without an index; `ModelRefused`. A download may take its time."""
         with self._trying:
-            return load_model(name, self._load, self._settings.expected_shares)
+            self._tried = load_model(name, self._load, self._settings.expected_shares)
+            return self._tried
 
     def add(self, model: Model) -> LoadedSpace:
         """Open the index of a model, from a snapshot or from SQL, and keep both."""
@@ -130,10 +132,10 @@ class Spaces:
 
     def catch_up(self) -> int:
         """Apply what was committed since to every loaded index; the generation the active one reached."""
-        for space in self.loaded():
-            if space is not self._active:
-                space.gallery.catch_up()
-        return self.active.gallery.catch_up()
+        reached = self.active.gallery.catch_up()
+        for space in self.loaded()[1:]:
+            space.gallery.catch_up()
+        return reached
 
     def background(self, space_id: str) -> Background | None:
         """The background set of a loaded space, where it has one."""
@@ -184,6 +186,8 @@ class Spaces:
                 self.switch(space)
 
     def _model_of(self, row: Space) -> Model:
+        if (tried := self._tried) is not None and tried.space.id == row.id:
+            return tried  # by whoever asked for it, a moment ago
         model = load_model(row.model, self._load, self._settings.expected_shares)
         if model.space.id != row.id:
             raise ModelRefused(
@@ -200,6 +204,7 @@ class Spaces:
         engine = Engine(model.embedder, self._makes_search(model, gallery), model.calibration.version)
         space = LoadedSpace(model, gallery, engine)
         self._loaded[space.id] = space
+        self._tried = None
         return space
 
     def _drop(self, space: LoadedSpace) -> None:

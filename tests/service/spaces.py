@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.runtime import Runtime
 from service.settings import Settings
+from service.spaces.loading import Loads
 from tests.conftest import OPERATOR_KEY
 from tests.fakes import ContraryEmbedder, ThumbnailEmbedder
 from vision.embedding import Embedder
@@ -33,10 +34,10 @@ def load(name: str) -> Embedder:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, model: str = "thumbnail") -> Iterator[TestClient]:
+def serving(settings: Settings, model: str = "thumbnail", loads: Loads = load) -> Iterator[TestClient]:
     """An operator's client of a service with a small model."""
     with (
-        contextlib.closing(Runtime.open(settings, embedder=load(model), loads=load)) as runtime,
+        contextlib.closing(Runtime.open(settings, embedder=load(model), loads=loads)) as runtime,
         TestClient(create_app(settings, runtime=runtime)) as client,
     ):
         client.headers["Authorization"] = f"Bearer {OPERATOR_KEY}"

@@ -50,6 +50,23 @@ def test_embedding_what_is_missing_makes_it_searchable_and_keeps_the_old_vectors
             assert runtime.gallery.status()["without_vectors"] == 0
 
 
+class Picky(OtherEmbedder):
+    """Refuses every batch but one with a picture of few bright pixels, such as the rocket in the night."""
+
+    def embed_photos(self, batch):
+        if any(one.pixels.mean() > 90 for one in batch):
+            raise RuntimeError("too bright for this engine")
+        return super().embed_photos(batch)
+
+
+def test_a_picture_that_the_engine_refuses_fails_alone(filled: Settings) -> None:
+    with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
+        bright = [photographs.pixels(name).mean() > 90 for name in ("coffee", "rocket")]
+        (stretch,) = Reembedding(runtime.catalog, runtime.blobs, Picky()).stretches()
+        assert (stretch.tried, len(stretch.failed)) == (2, sum(bright)) == (2, 1)
+        assert runtime.catalog.lacking(OtherEmbedder().space) == 1
+
+
 def test_a_picture_that_is_gone_is_told_and_stops_nothing(filled: Settings) -> None:
     with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
         first, _ = runtime.catalog.list(limit=10).items

@@ -17,6 +17,7 @@ from service.spaces import ModelRefused
 from tests.fakes import ThumbnailEmbedder
 from tests.photographs import NAMES, jpeg
 from tests.service.spaces import PATIENCE, WHY, active, add, found, judge, load, prepare, runtime_of, serving, step
+from vision.errors import ModelError
 
 
 def make_brand(client) -> str:
@@ -167,6 +168,35 @@ def test_another_process_follows(settings, database_url):
         assert active(here) == "spc_thumbnail"
         follows("spc_thumbnail")
         assert kept
+
+
+def test_a_process_that_cannot_follow_says_so_and_takes_no_traffic(settings):
+    """It goes on with what it has, unready, until SQL names a space that it can load."""
+    shared = replace(settings, blob_url=(settings.data_dir / "blobs").as_uri(), database_url=settings.sql_url)
+
+    def without_other(name):
+        if name == "other":
+            raise ModelError("the file is not on this machine")
+        return load(name)
+
+    def readiness(client, status):
+        until = time.monotonic() + PATIENCE
+        while (answer := client.get("/readyz")).status_code != status:
+            assert time.monotonic() < until, answer.text
+            time.sleep(0.1)
+        return answer.json()
+
+    with (
+        serving(shared) as here,
+        serving(replace(shared, data_dir=settings.data_dir / "two"), loads=without_other) as there,
+    ):
+        prepare(here, "other")
+        step(here, "spc_other", "promote", **WHY)
+        told = readiness(there, 503)
+        assert (told["reason"], "not on this machine" in told["detail"]) == ("space", True)
+        assert found(there, jpeg("coffee"))[0] == "spc_thumbnail"
+        step(here, "spc_other", "rollback")
+        readiness(there, 200)
 
 
 def test_a_setting_changed_by_hand_counts_and_is_remembered(settings):

@@ -52,6 +52,9 @@ def test_a_model_goes_all_the_way_and_back(client, address, tmp_path):
     assert "passed no gate" in refused.output
     assert active(client) == "spc_thumbnail"
 
+    held = run(address, "promote", "--model", "contrary", "--no-flip")
+    assert held.exit_code == 0, held.output
+    assert active(client) == "spc_thumbnail"
     sender = threading.Thread(target=lambda: [judge(client, f"A-{n}", jpeg("coffee", 70)) for n in range(3)])
     sender.start()
     arguments = [
