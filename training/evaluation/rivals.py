@@ -15,7 +15,7 @@ from pathlib import Path
 import training.peers
 from training.evaluation.outcomes import Outcome, outcome_of_scores
 from training.evaluation.runs import digest
-from training.peers import Peer, open_peer
+from training.peers import Peer, module_of, open_peer
 from training.protocols import Asked, Enrolled, Protocol
 from vision.images import decode
 
@@ -31,7 +31,8 @@ class Rival:
     @cached_property
     def kept(self) -> Path:
         """A file named by the peer, its code and the protocol."""
-        made = digest(self.protocol.key, self.by, code=[Path(str(training.peers.__file__)).parent])
+        home = Path(str(training.peers.__file__)).parent
+        made = digest(self.protocol.key, self.by, code=[home / "crops.py", home / f"{module_of(self.by)}.py"])
         name = "".join(letter if letter.isalnum() else "-" for letter in self.by.lower())
         return self.folder / f"{self.protocol.name}-{name}-{made}.jsonl"
 

@@ -44,24 +44,38 @@ PEERS: dict[Kind, tuple[str, ...]] = {
 """The rows of each kind, in the order of the tables."""
 
 
-def open_peer(name: str) -> Peer:
-    """The peer of a row. Raises `PeerMissing`, saying what to install."""
-    from training.peers.hashes import HashPeer  # noqa: PLC0415 - a missing package must only cost its own row
-    from training.peers.lite0 import Lite0Peer  # noqa: PLC0415 - the same
-    from training.peers.sift import SiftPeer  # noqa: PLC0415 - the same
-    from training.peers.sscd import SscdPeer  # noqa: PLC0415 - the same
-
-    base, _, crops = name.partition(", ")
-    match base:
+def module_of(name: str) -> str:
+    """The module of a row's peer. Raises `ValueError` for an unknown one."""
+    match name.partition(", ")[0]:
         case "PDQ" | "pHash":
-            return HashPeer(base)
+            return "hashes"
         case "Lite0 ImageNet":
-            return Lite0Peer(crops=bool(crops))
-        case "SSCD":
-            return SscdPeer("sscd", crops=bool(crops))
-        case "SSCD student":
-            return SscdPeer("sscd_distilled", crops=bool(crops))
+            return "lite0"
+        case "SSCD" | "SSCD student":
+            return "sscd"
         case "RootSIFT + RANSAC":
-            return SiftPeer()
+            return "sift"
         case _:
             raise ValueError(f"there is no peer {name}")
+
+
+def open_peer(name: str) -> Peer:
+    """The peer of a row. Raises `PeerMissing`, saying what to install."""
+    base, _, crops = name.partition(", ")
+    match module_of(name):
+        case "hashes":
+            from training.peers.hashes import HashPeer  # noqa: PLC0415 - a missing package costs its own row alone
+
+            return HashPeer(base)
+        case "lite0":
+            from training.peers.lite0 import Lite0Peer  # noqa: PLC0415 - the same
+
+            return Lite0Peer(crops=bool(crops))
+        case "sscd":
+            from training.peers.sscd import SscdPeer  # noqa: PLC0415 - the same
+
+            return SscdPeer("sscd" if base == "SSCD" else "sscd_distilled", crops=bool(crops))
+        case _:
+            from training.peers.sift import SiftPeer  # noqa: PLC0415 - the same
+
+            return SiftPeer()
