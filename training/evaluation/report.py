@@ -42,7 +42,11 @@ class Header:
 
 def report_of(header: Header, every: Sequence[Outcomes], *, draws: int) -> dict[str, Any]:
     """The report as JSON: the header, a row for each table, gallery and method, and the targets."""
-    rows = [{"table": one.table, "gallery": one.gallery, "by": one.by} | summary(one, draws=draws) for one in every]
+    rows: list[dict[str, Any]] = []
+    for one in every:
+        own = one.by == header.model
+        figures = summary(one, draws=draws if own else draws // 2, group_draws=None if own else 0)
+        rows.append({"table": one.table, "gallery": one.gallery, "by": one.by} | figures)
     head = {name: getattr(header, name) for name in Header.__slots__}
     return {**head, "targets": against_targets(rows, header.model), "rows": rows}
 

@@ -28,8 +28,8 @@ RATES: Final = {"recall_at_fpr_1%": 0.01, "recall_at_fpr_0.1%": 0.001, "recall_a
 _RARE: Final = (1e-3, 1e-4, 1e-5)
 
 
-def summary(outcomes: Outcomes, *, draws: int = DRAWS) -> dict[str, Any]:
-    """Every figure; `draws` resamples for the intervals, 0 for none.
+def summary(outcomes: Outcomes, *, draws: int = DRAWS, group_draws: int | None = None) -> dict[str, Any]:
+    """Every figure; `draws` resamples for the intervals, 0 for none; `group_draws` for those of groups, half by default.
 
     Keys: the counts, `figures` (all queries), `intervals` (by figure), `groups` (figures by family or logo size),
     `confidences` (what a policy sees), `negatives_support`, `milliseconds` by tier.
@@ -37,6 +37,7 @@ def summary(outcomes: Outcomes, *, draws: int = DRAWS) -> dict[str, Any]:
     items = outcomes.items
     positives, negatives = outcomes.positives, outcomes.negatives
     names = sorted({one.group for one in positives}, key=_by_size)
+    few = draws // 2 if group_draws is None else group_draws
     groups = {name: [one for one in positives if one.group == name] for name in names}
     return {
         "positives": len(positives),
@@ -47,9 +48,7 @@ def summary(outcomes: Outcomes, *, draws: int = DRAWS) -> dict[str, Any]:
             name: {"queries": len(ones), **rounded(figures([*ones, *negatives])), **_flagged_and_boxes(ones)}
             for name, ones in groups.items()
         },
-        "group_intervals": {
-            name: _intervals([*ones, *negatives], _main_recall, draws // 2) for name, ones in groups.items()
-        },
+        "group_intervals": {name: _intervals([*ones, *negatives], _main_recall, few) for name, ones in groups.items()},
         "confidences": confidences(outcomes),
         "boxes": _flagged_and_boxes(positives),
         "negatives_support": negatives_support(outcomes),
