@@ -29,7 +29,7 @@ _RARE: Final = (1e-3, 1e-4, 1e-5)
 
 
 def summary(outcomes: Outcomes, *, draws: int = DRAWS, group_draws: int | None = None) -> dict[str, Any]:
-    """Every figure; `draws` resamples for the intervals, 0 for none; `group_draws` for those of groups, half by default.
+    """Every figure; `draws` resamples for the intervals, 0 for none; `group_draws` for groups (default: half).
 
     Keys: the counts, `figures` (all queries), `intervals` (by figure), `groups` (figures by family or logo size),
     `confidences` (what a policy sees), `negatives_support`, `milliseconds` by tier.
