@@ -67,8 +67,11 @@ class MarkSearch(Generic[S, T]):
     def named(
         self, asked: Asked[P, S], known: Sequence[Candidate], generation: int, brand_pks: frozenset[int] | None
     ) -> list[Candidate]:
-        """Candidates whose name is read in the picture and that are not `known` by their vectors."""
-        if self._names is None or not self._close(asked) or not self._names.any(generation):
+        """Candidates whose name is read in the picture and that are not `known` by their vectors.
+
+        Where nothing enrolled resembles any window the picture is not read: most pictures are of that sort.
+        """
+        if self._names is None or not known or not self._close(asked) or not self._names.any(generation):
             return []
         meant = self._names.meant(asked.words, generation, brand_pks, _NAMED)
         missing = set(meant) - {candidate.reference_pk for candidate in known}
