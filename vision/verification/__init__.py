@@ -6,8 +6,9 @@ sentences), never a verdict: what the evidence is worth lives in a calibration. 
 """
 
 from vision.verification.evidence import Evidence, LogoEvidence, MarkEvidence, PhotoEvidence
-from vision.verification.logos import LogoGlimpse, LogoScene, LogoTemplate, LogoVerifier
+from vision.verification.logos import LogoGlimpse, LogoTemplate, LogoVerifier
 from vision.verification.photos import PhotoDescription, PhotoVerifier
+from vision.verification.scenes import LogoScene
 
 __all__ = [
     "Evidence",

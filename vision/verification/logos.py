@@ -7,8 +7,7 @@ pixels, so a small mark keeps its detail. It decides nothing; `indexes.scoring` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import cast
 
 import cv2
@@ -18,19 +17,16 @@ from numpy.typing import NDArray
 from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
 from vision.verification.alignment import Matrix, Placement, inverse
-from vision.verification.details import Details, lined_up, mark_details, scene_details
+from vision.verification.details import lined_up, mark_details
 from vision.verification.evidence import LogoEvidence
 from vision.verification.features import LocalFeatures
 from vision.verification.outlines import Field, correlation, near, outline, parts, softened, variety
-from vision.verification.placing import bounds, shrunk, sized
+from vision.verification.placing import bounds, sized
+from vision.verification.scenes import Cutting, LogoScene, cut_out
 from vision.verification.shades import colour, tone
 from vision.verification.sketches import (
-    COARSE,
-    COARSE_SCENE,
-    Ground,
     Peak,
     Sketch,
-    ground,
     sketches,
     strongest,
     turned_peaks,
@@ -38,62 +34,10 @@ from vision.verification.sketches import (
 )
 
 MARK_SIDE = 96
-WINDOW_SIDE = 112
-SCENE_SIDE = 320
-WINDOW_PADDING = 0.5
 MARGIN = 0.06
 KEPT_PLACES = 3
 LINED_UP = 2
 LEAST_SIDE = 8
-
-
-@dataclass(frozen=True)
-class Cutting:
-    """A window of a scene cut out at working size: `crop` uint8 `[h, w, 3]` shows `region` of the scene.
-
-    `ground` is what marks are looked for in coarsely, with the longest side at `coarse` pixels; `edges` float32
-    `[h, w]` is what ECC aligns them to.
-    """
-
-    crop: Pixels
-    region: Box
-    coarse: int = COARSE
-
-    @cached_property
-    def ground(self) -> Ground:
-        """Made when the first mark is slid over it."""
-        return ground(self.crop, self.coarse)
-
-    @cached_property
-    def edges(self) -> NDArray[np.float32]:
-        """Made when the first mark is looked at closely."""
-        return softened(outline(self.crop))
-
-
-@dataclass(frozen=True)
-class LogoScene:
-    """The picture a mark is looked for in, uint8 RGB `[h, w, 3]` as it was given, and the windows cut so far."""
-
-    picture: Pixels
-    cuttings: dict[Box | None, Cutting] = field(default_factory=dict, compare=False, repr=False)
-
-    def cutting(self, window: Box | None) -> Cutting:
-        """The padded window, cut once for all marks."""
-        known = self.cuttings.get(window)
-        if known is None:
-            crop, region = _cut(self.picture, window)
-            known = self.cuttings[window] = Cutting(crop, region, COARSE_SCENE if window is None else COARSE)
-        return known
-
-    @cached_property
-    def details(self) -> Details:
-        """Local features of the whole picture, made when the first mark is lined up."""
-        return scene_details(self.picture)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held, for a bounded cache."""
-        return self.picture.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +144,7 @@ def _lined_up(scene: LogoScene, template: LogoTemplate, placement: Placement) ->
     window = bounds(inverse(placement.matrix), width, height, columns, rows)
     if window.width * columns < LEAST_SIDE or window.height * rows < LEAST_SIDE:
         return None
-    crop, region = _cut(scene.picture, window)
+    crop, region = cut_out(scene.picture, window)
     cutting = Cutting(crop, region)
     across, down = region.width * columns / crop.shape[1], region.height * rows / crop.shape[0]
     whole = np.array([[across, 0.0, region.x0 * columns], [0.0, down, region.y0 * rows], [0.0, 0.0, 1.0]])
@@ -221,23 +165,6 @@ def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
         return WHOLE
     box = Box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
     return box.padded(MARGIN)
-
-
-def _cut(picture: Pixels, window: Box | None) -> tuple[Pixels, Box]:
-    """The padded window at working size, and which part of the picture it is.
-
-    Cut as a square: proposals often cover only the length or the height of a mark.
-    """
-    if window is None:
-        return shrunk(picture, SCENE_SIDE), WHOLE
-    height, width = picture.shape[:2]
-    longer = max(1.0, window.width * width, window.height * height)
-    reach = longer / 2 + WINDOW_PADDING * longer
-    across, down = (window.x0 + window.x1) / 2, (window.y0 + window.y1) / 2
-    square = Box(across - reach / width, down - reach / height, across + reach / width, down + reach / height)
-    left, top, right, bottom = square.clipped().pixels(width, height)
-    crop = sized(picture[top:bottom, left:right], WINDOW_SIDE * max(right - left, bottom - top) / longer)
-    return crop, Box(left / width, top / height, right / width, bottom / height)
 
 
 def _refined(cutting: Cutting, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Pixels]:
