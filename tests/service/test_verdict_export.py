@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -16,8 +15,8 @@ from training.readers.pairs import PairsError, read_pairs
 
 
 @pytest.fixture
-def client(settings, database_url):
-    with serving(replace(settings, database_url=database_url)) as opened:
+def client(settings):
+    with serving(settings) as opened:
         yield opened
 
 
@@ -32,7 +31,8 @@ def export(client, folder, **shares):
     return export_verdicts(runtime.database, runtime.blobs, folder, Shares(**shares))
 
 
-def test_verdicts_are_read_back_with_their_pictures(client, tmp_path):
+def test_verdicts_are_read_back_with_their_pictures(either, tmp_path):
+    client = either
     brand = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
     for name in ("coffee", "rocket"):
         add(client, brand, jpeg(name))
