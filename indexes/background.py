@@ -97,9 +97,13 @@ class Background:
         """
         if not len(queries):
             return np.empty(0, np.float32)
-        products = self.ordinary[kind] @ np.ascontiguousarray(queries.T)
-        nearest = np.partition(products, len(products) - NEAREST, axis=0)[-NEAREST:]
-        return np.asarray(nearest.mean(axis=0), np.float32)
+        products = np.ascontiguousarray((self.ordinary[kind] @ np.ascontiguousarray(queries.T)).T)
+        rows, total = np.arange(len(products)), np.zeros(len(products), np.float32)
+        for _ in range(NEAREST):  # a quarter of the time of a partition
+            nearest = products.argmax(axis=1)
+            total += products[rows, nearest]
+            products[rows, nearest] = -np.inf
+        return np.asarray(total / NEAREST, np.float32)
 
     def why_generic(self, kind: Kind, vectors: Vectors) -> str | None:
         """Why a reference with these `vectors` `[n, d]` would be found everywhere, or None.

@@ -161,6 +161,24 @@ class Catalog:
             row = connection.execute(sa.select(*COLUMNS).select_from(_JOINED).where(*conditions)).one_or_none()
         return None if row is None else as_reference(row)
 
+    def named(
+        self,
+        brand_id: str,
+        words: Sequence[str],
+        *,
+        kind: Kind | None = None,
+        status: ReferenceStatus | None = None,
+        limit: int = 50,
+    ) -> list[Reference]:
+        """A brand's references whose title, external_id or gtin holds any of `words`, those with the most first."""
+        fields = (REFERENCES.c.title, REFERENCES.c.external_id, REFERENCES.c.gtin)
+        held = [sa.or_(*(field.icontains(word, autoescape=True) for field in fields)) for word in words]
+        hits = sum((sa.case((one, 1), else_=0) for one in held), start=sa.literal(0))
+        query = sa.select(*COLUMNS).select_from(_JOINED).where(*_filters(brand_id, kind, status), sa.or_(*held))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(hits.desc(), REFERENCES.c.pk).limit(limit))
+            return [as_reference(row) for row in rows]
+
     def same_picture(self, reference: Reference) -> Reference | None:
         """The oldest other active reference of the brand and kind with the same bytes, if it came before this one."""
         same = (REFERENCES.c[name] == getattr(reference, name) for name in ("sha256", "brand_pk", "kind"))

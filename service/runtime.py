@@ -10,15 +10,16 @@ import logging
 import time
 
 from indexes.blobs import BlobStore
-from indexes.brands import Brands
+from indexes.brands import Brand, Brands
 from indexes.cascade import LOGO_LIKE
-from indexes.catalog import Catalog
+from indexes.catalog import Catalog, Reference, ReferenceStatus
 from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import MATCH_KINDS, Match, Searcher
+from indexes.words import WordSearch
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
@@ -145,6 +146,12 @@ class Runtime:
     def gallery(self) -> Gallery:
         """Its index."""
         return self.spaces.active.gallery
+
+    def find_words(
+        self, brand: Brand, text: str, *, kind: Kind | None, status: ReferenceStatus | None, limit: int
+    ) -> list[Reference]:
+        """References of a brand that a text names or, where the active model can tell, describes."""
+        return WordSearch(self.catalog).find(brand, text, kind=kind, status=status, limit=limit)
 
     def confirm_space(self) -> None:
         """Say in SQL that the space of this process is the active one, where the settings chose it."""

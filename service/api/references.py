@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
@@ -112,9 +112,16 @@ def list_references(
     status: Status | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    q: Annotated[str | None, Query(max_length=200, description="Words to search for.")] = None,
 ) -> ReferencePage:
-    """In the order they were added."""
+    """In the order they were added; with `q` the best answers first, on one page.
+
+    Words are looked for in titles, ids and GTINs and, where the model can, in what the pictures show.
+    """
     check_brand(runtime, principal, brand_id)
+    if q is not None:
+        found = runtime.find_words(runtime.brands.get(brand_id), q, kind=kind, status=status, limit=limit)
+        return ReferencePage(items=[ReferenceOut.model_validate(item) for item in found], next_cursor=None)
     page = runtime.catalog.list(brand_id, kind=kind, status=status, limit=limit, cursor=cursor)
     return ReferencePage(items=[ReferenceOut.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
 

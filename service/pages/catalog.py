@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse
 
 from indexes.brands import Brand
+from indexes.paging import Page
 from service.api.dependencies import RuntimeOf
 from service.errors import Forbidden, Missing
 from service.pages.rendering import page_router, render
@@ -22,6 +23,7 @@ from service.runtime import Runtime
 router = page_router()
 _BRANDS_SHOWN = 50
 _REFERENCES_SHOWN = 24
+_FOUND_SHOWN = 48
 _MAX_NAME = 200
 
 KindFilter = Literal["", "photo", "logo"]
@@ -41,11 +43,12 @@ class Shown(BaseModel):
     brand: str = ""
     kind: KindFilter = ""
     status: StatusFilter = ""
+    q: Annotated[str, Field(max_length=200)] = ""
     cursor: Annotated[str | None, Field(max_length=200)] = None
 
     def address(self, **changes: str | None) -> str:
         """The address of the page with `changes`, from its beginning."""
-        query = {"brand": self.brand, "kind": self.kind, "status": self.status, **changes}
+        query = {"brand": self.brand, "kind": self.kind, "status": self.status, "q": self.q, **changes}
         return f"/catalog?{urlencode({name: value for name, value in query.items() if value})}".removesuffix("?")
 
 
@@ -57,14 +60,19 @@ def show_catalog(request: Request, runtime: RuntimeOf, visitor: Visiting, shown:
         return _brands_page(request, runtime, visitor, cursor=shown.cursor)
     brand = _brand_of(runtime, visitor, shown.brand)
     kind, status = shown.kind or None, shown.status or None
-    found = runtime.catalog.list(brand.id, kind, status, _REFERENCES_SHOWN, shown.cursor, newest_first=True)
+    if shown.q.strip():
+        named = runtime.find_words(brand, shown.q, kind=kind, status=status, limit=_FOUND_SHOWN)
+        found, total = Page(named, None), len(named)
+    else:
+        found = runtime.catalog.list(brand.id, kind, status, _REFERENCES_SHOWN, shown.cursor, newest_first=True)
+        total = runtime.catalog.count(brand.id, kind=kind, status=status)
     return render(
         request,
         "catalog.html",
         visitor=visitor,
         brand=brand,
         references=found.items,
-        total=runtime.catalog.count(brand.id, kind=kind, status=status),
+        total=total,
         selected=shown,
         filters=_filters(shown),
         next_href=shown.address(cursor=found.next_cursor) if found.next_cursor else None,

@@ -210,3 +210,16 @@ def test_the_same_idempotency_key_adds_one_reference(client, brand):
     assert first.json()["id"] == again.json()["id"]
     assert enrol(client, brand, jpeg("chelsea"), headers=key).status_code == 422
     assert len(client.get(f"/v1/brands/{brand}/references").json()["items"]) == 1
+
+
+def test_words_find_references_of_the_own_brand(client, brand):
+    other = client.post("/v1/brands", json={"name": "Other"}).json()["id"]
+    named = enrol(client, brand, title="Espresso cup", external_id="CUP-1").json()["id"]
+    enrol(client, brand, jpeg("chelsea"), title="Cat")
+    enrol(client, other, title="Espresso cup")
+    key = as_role(client, "brand", brand_id=brand)
+    page = client.get(f"/v1/brands/{brand}/references", params={"q": "ESPRESSO"}, headers=key).json()
+    assert ([item["id"] for item in page["items"]], page["next_cursor"]) == ([named], None)
+    assert client.get(f"/v1/brands/{other}/references", params={"q": "espresso"}, headers=key).status_code == 404
+    shown = client.get("/catalog", params={"brand": brand, "q": "cup-1"})
+    assert shown.status_code == 200

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 
 import numpy as np
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from skimage import data as photographs
 
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
@@ -144,4 +146,36 @@ def test_a_damaged_sidecar_is_refused(tmp_path):
     write_model(directory, TOWERS["vit"])
     (directory / "brandwarden.json").write_text("{")
     with pytest.raises(ModelError, match=r"brandwarden\.json"):
+        load_embedder(str(directory))
+
+
+@pytest.mark.parametrize("harm", ["pickle", "not finite", "wrong dimension"])
+def test_damaged_heads_are_refused(tmp_path, harm):
+    directory = tmp_path / "model"
+    shutil.copytree(model_directory(DEFAULT_MODEL), directory)
+    path = directory / "brandwarden_heads.safetensors"
+    heads = load_file(path)
+    if harm == "not finite":
+        heads["photo.matrix"][0, 0] = torch.nan
+    elif harm == "wrong dimension":
+        heads["photo.matrix"] = heads["photo.matrix"][:, :-3].contiguous()
+    if harm == "pickle":
+        path.write_bytes(pickle.dumps({"photo.matrix": [1.0]}))
+    else:
+        save_file(heads, path)
+    with pytest.raises(ModelError, match=r"brandwarden_heads\.safetensors"):
+        load_embedder(str(directory))
+
+
+def test_weights_of_a_wrong_dimension_and_pickles_by_another_name_are_refused(tmp_path):
+    directory = tmp_path / "model"
+    write_model(directory, TOWERS["vit"])
+    path = directory / "open_clip_model.safetensors"
+    weights = load_file(path)
+    name = next(name for name in weights if name.startswith("visual.") and weights[name].ndim == 2)
+    save_file({**weights, name: weights[name][:-1].contiguous()}, path)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_embedder(str(directory))
+    path.write_bytes(pickle.dumps({"visual": 1}))
+    with pytest.raises(ModelError, match="cannot be loaded"):
         load_embedder(str(directory))

@@ -114,6 +114,9 @@ def write_sidecar(directory: Path, sidecar: Sidecar) -> None:
 
 def _parse(content: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Sidecar:
     arrays = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
     windows = content["logoness"]
     return Sidecar(
         side=int(content["side"]),
@@ -132,4 +135,7 @@ def _parse(content: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Sidecar
 
 
 def _projection(parts: list[dict[str, Any]], arrays: dict[str, Array], name: str) -> Projection:
-    return Projection(tuple(Part(**part) for part in parts), arrays[f"{name}.mean"], arrays[f"{name}.matrix"])
+    mean, matrix = arrays[f"{name}.mean"], arrays[f"{name}.matrix"]
+    if matrix.ndim != 2 or mean.shape != matrix.shape[1:]:
+        raise ValueError(f"the {name} head takes {mean.shape} and projects {matrix.shape}")
+    return Projection(tuple(Part(**part) for part in parts), mean, matrix)
