@@ -1,4 +1,4 @@
-"""Words → references: what a brand's people type, matched with titles and names in SQL and, where it can, with pictures.
+"""Words → references: what a brand types, matched with titles and names in SQL and, where it can, with pictures.
 
 Place in the flow: the service's lists ask here. A model whose text tower was trained brings what has no title into the
 answer; without one the text match stands alone. Both rankings are fused by reciprocal ranks (Cormack, Clarke and

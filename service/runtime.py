@@ -51,7 +51,7 @@ from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
 from service.upkeep import Upkeep
-from vision.embedding import Embedder
+from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
 from vision.verification import LogoVerifier, PhotoVerifier
 
