@@ -18,7 +18,7 @@ def open_reader(settings: Settings) -> tuple[WordReader | None, str]:
     if settings.read_words == "off":
         return None, "not read: switched off"
     try:
-        return open_words(), "read"
+        return open_words(cache=settings.cache_dir), "read"
     except WordsUnavailable as error:
         _LOG.warning("%s", error)
         return None, str(error)

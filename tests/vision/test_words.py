@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -46,3 +49,9 @@ def test_a_plain_picture_holds_no_words(reader: WordReader) -> None:
 def test_missing_networks_say_what_to_install(tmp_path) -> None:
     with pytest.raises(WordsUnavailable, match="extra `ocr`"):
         WordReader(tmp_path, 448)
+
+
+def test_nothing_is_read_where_the_engine_does_not_survive_its_probe(tmp_path: Path) -> None:
+    dies = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    with pytest.raises(WordsUnavailable, match="SIGILL"):
+        open_words(cache=tmp_path, probe=dies)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.boxes import Box
+from vision.embedders import DEFAULT_MODEL, model_directory
+from vision.embedders.engines import verdict_on
 from vision.embedding import Pixels
 from vision.verification.wording import Word
 
@@ -39,14 +42,20 @@ class WordsUnavailable(Exception):
     """Text cannot be read here; the message says what to install."""
 
 
-def open_words(*, side: int = 640) -> WordReader:
+def open_words(*, side: int = 640, cache: Path | None = None, probe: Sequence[str] | None = None) -> WordReader:
     """A reader that sees pictures with their longest side at `side` pixels. Raises WordsUnavailable.
 
-    Only looks whether everything is there: the networks (30 MB) load when the first picture is read.
+    Only looks whether everything is there and OpenVINO runs here, by the probe of the shipped model, remembered in
+    `cache`: an engine that would crash must not crash the service. The networks (30 MB) load when the first picture
+    is read.
     """
     if importlib.util.find_spec("openvino") is None or importlib.util.find_spec("rapidocr") is None:
         raise WordsUnavailable("words in pictures are not read: install the extra `ocr`")
-    return WordReader(_models(), side)
+    folder, shipped = _models(), model_directory(DEFAULT_MODEL)
+    verdict = verdict_on(shipped, cache, probe) if shipped else None
+    if verdict is not None and verdict.found is None:
+        raise WordsUnavailable(f"words in pictures are not read: {verdict.why}")
+    return WordReader(folder, side)
 
 
 class WordReader:
