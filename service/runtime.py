@@ -316,8 +316,8 @@ class Runtime:
         self.metrics.index_generation.set(self.gallery.generation)
         self.metrics.index_lag.set(self.upkeep.lag)
         lowered = [null.kind for null in self.nulls.frozen.nulls if null.shift > 0]
-        for kind in MATCH_KINDS.values():
-            self.metrics.null_shifts.labels(kind).set(lowered.count(kind))
+        for found in MATCH_KINDS.values():
+            self.metrics.null_shifts.labels(found).set(lowered.count(found))
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():
             self.metrics.jobs.labels(state).set(count)

@@ -42,7 +42,9 @@ def substance(pixels: Pixels) -> Substance:
     small = shrunk(pixels, SIDE)
     low, high = np.percentile(small.reshape(-1, 3), (1, 99), axis=0)
     grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.8)
-    across, down = (cv2.Sobel(grey, cv2.CV_32F, x, y, ksize=3, scale=0.125) for x, y in ((1, 0), (0, 1)))
+    across, down = (
+        np.asarray(cv2.Sobel(grey, cv2.CV_32F, x, y, ksize=3, scale=0.125), np.float32) for x, y in ((1, 0), (0, 1))
+    )
     strength = np.asarray(np.hypot(across, down), np.float32)
     strength[strength < _EDGE] = 0
     return Substance(float((high - low).max()), _busy(strength), _ways(strength, across, down))
