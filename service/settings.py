@@ -35,7 +35,7 @@ class Settings:
     """SQLAlchemy URL; None is SQLite inside `data_dir`."""
     blob_url: str | None = None
     """fsspec URL of the picture store (`file:///…`, `s3://bucket/prefix`); None is a folder inside `data_dir`."""
-    model: str = "brandwarden-lite0"
+    model: str = "brandwarden-lite1"
     """A shipped model, `name/pretrained`, `hf-hub:…` or `local-dir:…`."""
     device: str = "auto"
     precision: str = "auto"

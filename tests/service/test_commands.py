@@ -74,7 +74,7 @@ def called(capsys):
 def test_status_counts_what_was_imported(called, data_dir):
     state = called("status", "--data-dir", data_dir)
     assert state["references"] == {"photo": 3, "logo": 1}
-    assert state["model"] == "brandwarden-lite0"
+    assert state["model"] == "brandwarden-lite1"
     assert state["index"]["stale"] is False
     assert "succeeded" in state["jobs"].values()
 

@@ -42,7 +42,7 @@ def test_queries_keep_the_contract(embedder):
         check(query.of("photo"), embedder.space.photo_dim, MAX_QUERY_PHOTO_VECTORS)
         check(query.of("logo"), embedder.space.logo_dim, MAX_QUERY_LOGO_VECTORS)
     assert embedder.embed_queries([]) == []
-    assert (embedder.space.photo_dim, embedder.space.logo_dim) == (256, 128)
+    assert (embedder.space.photo_dim, embedder.space.logo_dim) == (256, 192)
 
 
 def test_references_keep_the_contract(embedder):

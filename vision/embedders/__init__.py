@@ -14,7 +14,7 @@ from vision.embedders.sidecar import SIDECAR, read_sidecar
 from vision.embedding import Embedder
 from vision.errors import ModelError
 
-DEFAULT_MODEL: Final = "brandwarden-lite0"
+DEFAULT_MODEL: Final = "brandwarden-lite1"
 LOCAL_DIR: Final = "local-dir:"
 _SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
 

@@ -17,6 +17,7 @@ from torch import nn
 
 from vision.embedders.folding import fold_batch_norms
 from vision.embedders.sidecar import HEADS, POOLING, SIDECAR, Sidecar, read_sidecar
+from vision.embedders.texts import TextTower, read_texts
 from vision.errors import ModelError
 
 LOCAL_DIR: Final = "local-dir:"
@@ -38,6 +39,7 @@ class Checkpoint:
     dtype: torch.dtype
     space_id: str
     sidecar: Sidecar | None
+    texts: TextTower | None
 
 
 def load_checkpoint(name: str, *, device: str, precision: str) -> Checkpoint:
@@ -59,7 +61,7 @@ def load_checkpoint(name: str, *, device: str, precision: str) -> Checkpoint:
     embed_dim = _embed_dim(visual, side)
     visual = fold_batch_norms(visual, side)
     visual = visual.to(device=target, dtype=dtype).to(memory_format=torch.channels_last)
-    return Checkpoint(visual, embed_dim, side, mean, std, target, dtype, space_id, sidecar)
+    return Checkpoint(visual, embed_dim, side, mean, std, target, dtype, space_id, sidecar, read_texts(directory))
 
 
 def _check_directory(directory: Path) -> None:

@@ -54,7 +54,9 @@ class ClipEmbedder(RegionEmbedder[Features]):
         self._scale = 1.0 / torch.from_numpy(scale).to(checkpoint.device)[:, None, None]
         space = Space(checkpoint.space_id, label, self._heads.photo_dim, self._heads.logo_dim)
         engine = EngineInfo("torch", _PRECISIONS.get(checkpoint.dtype, str(checkpoint.dtype)), why)
-        super().__init__(space, engine, side=checkpoint.side, view_side=view_side, view_fill=view_fill)
+        super().__init__(
+            space, engine, side=checkpoint.side, view_side=view_side, view_fill=view_fill, texts=checkpoint.texts
+        )
 
     @torch.inference_mode()
     def dense(self, pictures: Sequence[Pixels]) -> Features:

@@ -6,6 +6,7 @@ Place in the flow: after `vision.embedders.tower`, inside the backend. `LearnedH
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -113,32 +114,60 @@ def describe(features: Features, boxes: Tensor, owners: Tensor, parts: tuple[Par
     return torch.cat([F.normalize(vector, dim=1) for vector in pooled], dim=1)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowGrid:
+    """Windows in cells `[k, 4]`, the same grown, and the number of each one's shape `[k]`."""
+
+    inner: Tensor
+    outer: Tensor
+    kinds: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class LogonessWeights:
+    """The tensors of `sidecar.Logoness`, on a device or as parameters."""
+
+    mean: Tensor
+    scale: Tensor
+    inside: Tensor
+    around: Tensor
+    bias: Tensor
+
+
 class _WindowScorer:
-    """Logistic regression of every window at once: linear in the mean, so each cell is scored and then averaged."""
+    """Scores the windows of a sidecar's shapes."""
 
     def __init__(self, logoness: Logoness, device: torch.device) -> None:
         self._maps, self._cells = logoness.maps, logoness.cells
-        corners, kinds = window_grid(logoness.shapes, logoness.cells)
+        corners, grid = windows_of(logoness, logoness.cells)
         self.corners: Corners = (corners / logoness.cells).astype(np.float32)
-        self._inner = torch.from_numpy(corners).to(device)
-        self._outer = torch.from_numpy(grown(corners, logoness.cells)).to(device)
-        self._kinds = torch.from_numpy(kinds).to(device)
-        self._mean, self._scale, inside, around, self._bias = (
-            torch.from_numpy(array).to(device)
-            for array in (logoness.mean, logoness.scale, logoness.inside, logoness.around, logoness.bias)
-        )
-        self._weights = torch.cat([inside, around])
+        self._grid = WindowGrid(*(tensor.to(device) for tensor in (grid.inner, grid.outer, grid.kinds)))
+        arrays = (logoness.mean, logoness.scale, logoness.inside, logoness.around, logoness.bias)
+        self._weights = LogonessWeights(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def __call__(self, features: Features) -> NDArray[np.float32]:
-        dense = (raster(features, self._maps, self._cells) - self._mean[:, None, None]) * self._scale[:, None, None]
-        cells = torch.einsum("nchw,kc->nkhw", dense, self._weights)
-        shapes = len(self._bias)
-        inner, outer = _areas(self._inner), _areas(self._outer)
-        inside = _window_sums(cells[:, :shapes], self._inner, self._kinds) / inner
-        ring_cells = cells[:, shapes:]
-        ring = _window_sums(ring_cells, self._outer, self._kinds) - _window_sums(ring_cells, self._inner, self._kinds)
-        logits = inside + ring / (outer - inner).clamp(min=1) + self._bias[self._kinds]
-        return torch.sigmoid(logits).cpu().numpy()
+        dense = raster(features, self._maps, self._cells)
+        return torch.sigmoid(window_logits(dense, self._weights, self._grid)).cpu().numpy()
+
+
+def windows_of(logoness: Logoness, cells: int) -> tuple[NDArray[np.int64], WindowGrid]:
+    """Every window of the shapes on a raster of `cells` by `cells`: corners in cells `[k, 4]`, and as tensors."""
+    corners, kinds = window_grid(logoness.shapes, cells)
+    inner, outer = torch.from_numpy(corners), torch.from_numpy(grown(corners, cells))
+    return corners, WindowGrid(inner, outer, torch.from_numpy(kinds))
+
+
+def window_logits(dense: Tensor, weights: LogonessWeights, grid: WindowGrid) -> Tensor:
+    """Logistic regression of every window at once `[n, k]`: linear in the mean, so each cell of `dense` is scored and
+    then averaged."""
+    dense = (dense - weights.mean[:, None, None]) * weights.scale[:, None, None]
+    cells = torch.einsum("nchw,kc->nkhw", dense, torch.cat([weights.inside, weights.around]))
+    shapes = len(weights.bias)
+    inner, outer = _areas(grid.inner), _areas(grid.outer)
+    inside = _window_sums(cells[:, :shapes], grid.inner, grid.kinds) / inner
+    ring_cells = cells[:, shapes:]
+    ring = _window_sums(ring_cells, grid.outer, grid.kinds) - _window_sums(ring_cells, grid.inner, grid.kinds)
+    return inside + ring / (outer - inner).clamp(min=1) + weights.bias[grid.kinds]
 
 
 def raster(features: Features, maps: tuple[int, ...], cells: int) -> Tensor:

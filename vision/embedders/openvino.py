@@ -21,6 +21,7 @@ from vision.embedders.engines import Verdict
 from vision.embedders.graphs import compile_graph
 from vision.embedders.regional import Owners, RegionEmbedder
 from vision.embedders.sidecar import Array, Sidecar, read_sidecar
+from vision.embedders.texts import TextTower, read_texts
 from vision.embedding import EngineInfo, Pixels, Space, Vectors
 from vision.errors import ModelError
 from vision.regions import Corners
@@ -38,16 +39,27 @@ def load_openvino(verdict: Verdict, model: Path, *, label: str, precision: str, 
     space = Space(**{**verdict.found["space"], "model": label})
     words = "fp32" if exact is None else f"bf16, first {exact} convolutions fp32"
     engine = EngineInfo("openvino", words, verdict.why)
-    return OpenVinoEmbedder(verdict.directory, sidecar, space, engine, exact=exact, threads=threads)
+    return OpenVinoEmbedder(
+        verdict.directory, sidecar, space, engine, exact=exact, threads=threads, texts=read_texts(model)
+    )
 
 
 class OpenVinoEmbedder(RegionEmbedder[list[Maps]]):
     """Implements `vision.embedding.Embedder`; threads may share it. `graphs` is a directory of `write_graph`."""
 
     def __init__(
-        self, graphs: Path, sidecar: Sidecar, space: Space, engine: EngineInfo, *, exact: int | None, threads: int
+        self,
+        graphs: Path,
+        sidecar: Sidecar,
+        space: Space,
+        engine: EngineInfo,
+        *,
+        exact: int | None,
+        threads: int,
+        texts: TextTower | None = None,
     ) -> None:
-        super().__init__(space, engine, side=sidecar.side, view_side=sidecar.view_side, view_fill=sidecar.view_fill)
+        views = sidecar.view_side, sidecar.view_fill
+        super().__init__(space, engine, side=sidecar.side, view_side=views[0], view_fill=views[1], texts=texts)
         self._heads = ArrayHeads(sidecar)
         self._passes: dict[int, _Pass] = {}
         self._lock = threading.Lock()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vision.boxes import WHOLE
 from vision.embedders.pasted import beside, cut_out
+from vision.embedders.texts import TextTower
 from vision.embedders.views import View, crop_view, logo_views
 from vision.embedding import (
     CROP_MARGIN,
@@ -27,6 +28,7 @@ from vision.embedding import (
     QueryEmbedding,
     Regions,
     Space,
+    TextVectors,
     Vectors,
 )
 from vision.images import resize
@@ -45,11 +47,21 @@ Owners = NDArray[np.int64]
 class RegionEmbedder(ABC, Generic[F]):
     """Implements `vision.embedding.Embedder` on a backend's pass and heads. Holds no state between calls.
 
-    `side` is the square input in px, `view_side` and `view_fill` describe the views of a reference logo.
+    `side` is the square input in px, `view_side` and `view_fill` describe the views of a reference logo, `texts` is
+    None for a model without a trained text tower.
     """
 
-    def __init__(self, space: Space, engine: EngineInfo, *, side: int, view_side: int, view_fill: float) -> None:
-        self._space, self._engine = space, engine
+    def __init__(
+        self,
+        space: Space,
+        engine: EngineInfo,
+        *,
+        side: int,
+        view_side: int,
+        view_fill: float,
+        texts: TextTower | None = None,
+    ) -> None:
+        self._space, self._engine, self._texts = space, engine, texts
         self._side, self._view_side, self._view_fill = side, view_side, view_fill
 
     @property
@@ -93,6 +105,10 @@ class RegionEmbedder(ABC, Generic[F]):
             return np.zeros((0, self._space.logo_dim), np.float32)
         views = [crop_view(crop, side=self._view_side, margin=CROP_MARGIN) for crop in crops]
         return self._embed_views(views).vectors
+
+    def embed_texts(self, texts: Sequence[str]) -> TextVectors | None:
+        """Vectors of names and product words, None for a model whose text tower was not trained for it."""
+        return self._texts(texts) if self._texts else None
 
     @abstractmethod
     def _run(self, pictures: Sequence[Pixels]) -> F:

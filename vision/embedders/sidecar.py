@@ -1,7 +1,7 @@
 """What a Brandwarden model directory holds beside open_clip's two files: how its maps become vectors.
 
 `brandwarden.json` says which maps are read and how they are pooled, `brandwarden_heads.safetensors` holds the
-matrices. Both are written by `brandwarden-train build` and read by `vision.embedders.clip`; a model without them is
+matrices. Both are written by `brandwarden-train fit` and read by `vision.embedders.clip`; a model without them is
 used with plain defaults. Only safetensors are read, never a pickle.
 """
 
@@ -66,7 +66,8 @@ class Logoness:
 @dataclass(frozen=True, slots=True)
 class Sidecar:
     """`side` is the square input in px, `stages` the trunk's feature maps to read before the last one, `view_side`
-    the canvas in px of one view of a reference logo and `view_fill` the share of it that the mark covers."""
+    the canvas in px of one view of a reference logo and `view_fill` the share of it that the mark covers. `text`
+    `[logo_dim, embed_dim]` brings text features to the logo space; None where the text tower was not trained."""
 
     side: int
     stages: tuple[int, ...]
@@ -85,9 +86,7 @@ def read_sidecar(directory: Path) -> Sidecar | None:
     try:
         content = json.loads(path.read_text())
         if content["format"] != FORMAT:
-            raise ModelError(
-                f"{path} has format {content['format']}, this version reads {FORMAT}; build the model again"
-            )
+            raise ModelError(f"{path} has format {content['format']}, this version reads {FORMAT}; fit the model again")
         return _parse(content, load_file(directory / HEADS))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(f"{path} or {HEADS} beside it is damaged ({error}); install the model again") from error
