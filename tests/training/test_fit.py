@@ -150,7 +150,7 @@ def test_a_student_is_written_with_its_words_and_loaded_by_the_service(start, tm
     with torch.no_grad():
         student.logo_head.turn.mul_(2.0)
     write_student(student, start, tmp_path)
-    before, untaught = load_embedder(str(start)), load_embedder(str(tmp_path))
+    before, untaught = (load_embedder(str(path), engine="torch") for path in (start, tmp_path))
     assert untaught.embed_texts(["shoe"]) is None
     ours, theirs = (model.embed_crops([PHOTOS[0]]) for model in (untaught, before))
     assert (ours * theirs).sum() > 0.999
@@ -158,7 +158,7 @@ def test_a_student_is_written_with_its_words_and_loaded_by_the_service(start, tm
     rows = [random.standard_normal((4, dim)).astype(np.float32) for dim in (192, 256)]
     named = [Named(["shoe", "hat", "milk", "ferro"], row / np.linalg.norm(row, axis=1, keepdims=True)) for row in rows]
     learn_words(tmp_path, *named, WORDS, seed=1, say=lambda step, loss: None)
-    taught = load_embedder(str(tmp_path))
+    taught = load_embedder(str(tmp_path), engine="torch")
     texts = taught.embed_texts(["Shoe", "shoe ", "hat"])
     assert texts.photo.shape == (3, 256)
     assert texts.logo.shape == (3, 192)
@@ -178,7 +178,7 @@ def test_any_open_clip_model_can_teach(start, album, marks, tmp_path):
     (tmp_path / "open_clip_config.json").write_text(json.dumps(content))
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, tmp_path / WEIGHTS)
     config = dataclasses.replace(CONFIG, losses=Losses(memory=16, teacher=str(tmp_path)))
-    step = next(iter(Run(config, student_of(start), album, marks).round(1)))
+    (step,) = Run(config, student_of(start), album, marks).round(1)
     assert step.terms["distil"] > 0
     with pytest.raises(ConfigError, match="teacher"):
         Run(dataclasses.replace(CONFIG, losses=Losses(teacher="nowhere")), student_of(start), album, marks)

@@ -31,7 +31,7 @@ def test_the_shipped_model_is_judged_and_the_draw_comes_again():
     marks = read_marks(3, seed=7)
     drawn, again = (examine(photos, marks, seed=1) for _ in range(2))
     assert all(np.array_equal(one, other) for one, other in zip(drawn.prints, again.prints, strict=True))
-    figures = judge(load_embedder(), drawn)
+    figures = judge(load_embedder(engine="torch"), drawn)
     assert set(figures) == {
         "copies first",
         "copies first four",
