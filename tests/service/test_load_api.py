@@ -45,6 +45,8 @@ def embedder() -> HeldEmbedder:
 @pytest.fixture
 def runtime(settings, embedder) -> Iterator[Runtime]:
     opened = Runtime.open(replace(settings, queue_size=4, batch_size=8, batch_wait=0.2), embedder=embedder)
+    embedder.batches.clear()  # a model is tried before it serves
+    embedder.entered.clear()
     yield opened
     embedder.may_go.set()
     opened.close()
