@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
@@ -26,12 +28,18 @@ def test_the_canary_goes_through_every_tier(client):
 class BrokenEmbedder(ThumbnailEmbedder):
     """An engine that stopped working after it was loaded."""
 
+    works = True
+
     def embed_queries(self, batch):
-        raise RuntimeError("the engine crashed")
+        if not self.works:
+            raise RuntimeError("the engine crashed")
+        return super().embed_queries(batch)
 
 
 def test_an_embedder_that_fails_makes_the_process_unfit(settings):
-    runtime = Runtime.open(settings, embedder=BrokenEmbedder())
+    embedder = BrokenEmbedder()
+    runtime = Runtime.open(settings, embedder=embedder)
+    embedder.works = False
     with TestClient(create_app(settings, runtime=runtime)) as client:
         answer = client.get("/readyz")
         assert client.get("/healthz").status_code == 200
@@ -63,9 +71,12 @@ def test_draining_refuses_new_work_and_says_so(client, path):
 def test_neither_health_nor_metrics_count_rows(client, runtime):
     """They are asked every few seconds, of catalogues of any size."""
     asked: list[str] = []
-    sa.event.listen(
-        runtime.database.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2].lower())
-    )
+
+    def note(*arguments):
+        if threading.current_thread().name != "spaces":  # looks for references without vectors now and then
+            asked.append(arguments[2].lower())
+
+    sa.event.listen(runtime.database.engine, "before_cursor_execute", note)
     for path in ("/healthz", "/readyz", "/metrics"):
         assert client.get(path).status_code == 200
     assert not [text for text in asked if "catalog_references" in text or "reference_embeddings" in text]
