@@ -10,5 +10,5 @@ from training.cli import app
 def test_help_names_the_commands():
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert "build" in result.output
-    assert "measure" in result.output
+    assert "fit" in result.output
+    assert "judge" in result.output

@@ -51,6 +51,7 @@ def invent_word(random: np.random.Generator) -> str:
 
 def draw_word(random: np.random.Generator, word: str, fonts: Sequence[Path], *, height: int = 72) -> Mark:
     """The word as a mark: a font, upper or lower case, spacing, width, slant, weight, now and then a frame."""
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont
     if fonts:
         font = ImageFont.truetype(str(fonts[int(random.integers(len(fonts)))]), height)
     else:

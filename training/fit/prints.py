@@ -72,8 +72,8 @@ def photographed(random: Generator, canvas: Plane) -> Pixels:
         small = max(48, round(side * random.uniform(0.35, 0.9)))
         reduced = cv2.resize(canvas, (small, small), interpolation=cv2.INTER_AREA)
         canvas = np.asarray(cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-    canvas = canvas + random.normal(0, random.uniform(0, 6), canvas.shape)
-    pixels = np.clip(canvas, 0, 255).astype(np.uint8)
+    noisy = canvas + random.normal(0, random.uniform(0, 6), canvas.shape)
+    pixels = np.clip(noisy, 0, 255).astype(np.uint8)
     return decode(encode_jpeg(pixels, int(random.integers(30, 95)))).pixels if random.random() < 0.6 else pixels
 
 

@@ -167,7 +167,7 @@ def _folded(conv: Any, pixels: Tensor) -> Tensor:
         pixels, padding = _pad_same(pixels, conv.kernel_size[0], conv.stride[0]), (0, 0)
     if conv.groups == conv.in_channels and pixels.requires_grad:
         weight, bias = weight.to(pixels.dtype), bias.to(pixels.dtype)
-        result: Tensor = _Depthwise.apply(pixels, weight, bias, (conv.stride[0], padding[0]))  # type: ignore[no-untyped-call]
+        result: Tensor = _Depthwise.apply(pixels, weight, bias, (conv.stride[0], padding[0]))
         return result
     return F.conv2d(pixels, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
 
