@@ -8,34 +8,19 @@ Buettcher, SIGIR 2009). A brand is searched by itself, so nothing of another can
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from indexes.brands import Brand
 from indexes.catalog import Catalog, Reference, ReferenceStatus
 from indexes.gallery import Gallery
-from vision.embedding import KINDS, Kind, Vectors
+from vision.embedding import KINDS, Kind, TextVectors
 
 MOST_WORDS: Final = 8
 _PICTURES: Final = 20  # of a kind that a text's vector may bring in
 _FLAT: Final = 60
 _BY_TEXT: Final = 2.0
 
-
-class Texts(Protocol):
-    """Vectors of texts beside what they look like, `[n, d]` of each space."""
-
-    @property
-    def photo(self) -> Vectors:
-        """To be compared with photo references."""
-        ...
-
-    @property
-    def logo(self) -> Vectors:
-        """To be compared with logo references."""
-        ...
-
-
-EmbedsTexts = Callable[[Sequence[str]], Texts | None]
+EmbedsTexts = Callable[[Sequence[str]], TextVectors | None]
 
 
 class WordSearch:

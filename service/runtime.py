@@ -151,7 +151,10 @@ class Runtime:
         self, brand: Brand, text: str, *, kind: Kind | None, status: ReferenceStatus | None, limit: int
     ) -> list[Reference]:
         """References of a brand that a text names or, where the active model can tell, describes."""
-        return WordSearch(self.catalog).find(brand, text, kind=kind, status=status, limit=limit)
+        space = self.spaces.active
+        embed = space.model.embedder.embed_texts
+        search = WordSearch(self.catalog)
+        return search.find(brand, text, kind=kind, status=status, limit=limit, embed=embed, gallery=space.gallery)
 
     def confirm_space(self) -> None:
         """Say in SQL that the space of this process is the active one, where the settings chose it."""

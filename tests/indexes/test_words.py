@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -12,15 +10,7 @@ from indexes.catalog import Catalog, NewReference
 from indexes.gallery import Gallery
 from indexes.words import WordSearch
 from tests.indexes.catalogue import SPACE, regions, unit
-from vision.embedding import Vectors
-
-
-@dataclass(frozen=True)
-class Texts:
-    """One text in both spaces."""
-
-    photo: Vectors
-    logo: Vectors
+from vision.embedding import TextVectors
 
 
 @pytest.fixture
@@ -79,9 +69,9 @@ def test_what_looks_like_the_words_joins_what_is_called_so(shop):
     untitled = shop.add(None)
     mark = shop.add("Swoosh", kind="logo")
     elsewhere = shop.add("Not ours", brand=shop.other)
-    asked = Texts(untitled, mark)
+    asked = TextVectors(untitled, mark)
     options = {"embed": lambda texts: asked, "gallery": shop.gallery}
     assert shop.find("red", **options) == ["Red shoe", None, "Swoosh"]
-    assert "Not ours" not in shop.find("red", embed=lambda texts: Texts(elsewhere, mark), gallery=shop.gallery)
+    assert "Not ours" not in shop.find("red", embed=lambda texts: TextVectors(elsewhere, mark), gallery=shop.gallery)
     assert shop.find("red", embed=lambda texts: None, gallery=shop.gallery) == ["Red shoe"]
     assert shop.find("red", status="disabled", **options) == []
