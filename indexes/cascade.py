@@ -13,9 +13,9 @@ from typing import Final
 from indexes.gallery import Candidate
 
 _WINDOWS: Final = 2  # places of a picture in which one mark is looked for
-LOGO_LIKE: Final = 0.9
-"""Logoness of a picture's best window from which a listing's picture is searched closely for marks: 19 of 20
-photographs that show a mark have it, and three of four garments that show none."""
+LOGO_LIKE: Final = 0.995
+"""Logoness of a picture's best window from which a listing's picture is searched closely for marks: 99 of 100
+photographs that show a mark have it, and still three of four garments that show none."""
 
 _CERTAIN: Final = 0.95
 _CLEARLY: Final = 0.1
