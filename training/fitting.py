@@ -184,8 +184,8 @@ def fit_curve(log_odds: Floats, truth: Floats, *, prior: float = 0.5) -> Curve:
     """Monotone knots (score, confidence) from (0, 0) to (1, nearly 1), of scores given by their log-odds.
 
     Fitted as if every second picture had a right answer, then moved to `prior`; the targets keep the doubt that a
-    limited number of pictures leaves. No confidence goes beyond what the wrong answers support: where none of `n` was
-    met, their share may still be 3 / n.
+    limited number of pictures leaves. So does the highest confidence: of either sort half an answer more may be on the
+    other side. What the wrong answers support at 95 %, 3 / n, stands in the notes (`training.crossfit`).
     """
     positives, negatives = float(truth.sum()), float((1 - truth).sum())
     target = np.where(truth > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -194,8 +194,7 @@ def fit_curve(log_odds: Floats, truth: Floats, *, prior: float = 0.5) -> Curve:
     fitted = _rising(_bent(log_odds, bends), target, mass, 1e-4, slopes=(0.05,))
     scores = np.linspace(-10, 10, 41)
     levels = _bent(scores, bends) @ fitted[:-1] + fitted[-1]
-    unseen = min(1.0, 3 / max(1.0, negatives))
-    highest = math.log(min(2 * positives + 1, 1 / unseen))
+    highest = math.log(2 * min(positives, negatives) + 1)
     moved = [logistic(min(float(level), highest) + logit(prior)) for level in levels]
     inner = [(round(logistic(float(x)), 6), round(y, 6)) for x, y in zip(scores, moved, strict=True)]
     return ((0.0, 0.0), *inner, (1.0, round(max(moved), 6)))
