@@ -23,6 +23,7 @@ _REFERENCE_FEATURES: Final = 400
 _LONGEST: Final = 640
 _RATIO: Final = 0.8
 _ERROR: Final = 4.0
+_SCALES: Final = (0.05, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class SiftPeer:
         start = 0
         for one in self._references:
             end = start + len(one.points)
-            kept = np.flatnonzero(clear[start:end])
+            kept = _one_to_one(np.flatnonzero(clear[start:end]), nearest[start:end], best[start:end])
             found.append(_agreeing(one.points[kept], query.points[nearest[start:end][kept]]))
             start = end
         return found
@@ -85,9 +86,18 @@ def _enlarged(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+def _one_to_one(rows: NDArray[np.intp], nearest: NDArray[np.intp], best: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Of the features that chose the same point of the query only the most alike: many to one agree on a dot."""
+    order = rows[np.argsort(-best[rows], kind="stable")]
+    _, first = np.unique(nearest[order], return_index=True)
+    return np.sort(order[first])
+
+
 def _agreeing(theirs: NDArray[np.float32], asked: NDArray[np.float32]) -> float:
     """How many matches agree on one similarity transform."""
     if len(theirs) < 3:
         return 0.0
     matrix, mask = cv2.estimateAffinePartial2D(theirs, asked, method=cv2.RANSAC, ransacReprojThreshold=_ERROR)
-    return 0.0 if matrix is None else float(mask.sum()) + len(theirs) / 1e4
+    if matrix is None or not _SCALES[0] < float(np.hypot(matrix[0, 0], matrix[1, 0])) < _SCALES[1]:
+        return 0.0
+    return float(mask.sum()) + len(theirs) / 1e4
