@@ -115,11 +115,14 @@ def write(out: Path, header: Header, every: Sequence[Outcomes], chosen: Sequence
 
 
 def report(
-    source: Annotated[Path, typer.Option("--json", help="What `evaluate` wrote.")] = OUT / "evaluation.json",
+    source: Annotated[
+        list[Path] | None, typer.Option("--json", help="What `evaluate` wrote; may be repeated for several runs.")
+    ] = None,
     into: Annotated[Path | None, typer.Option(help="A page to put the figures into, between its markers.")] = None,
 ) -> None:
-    """Print the figures of an evaluation as Markdown, or put them into a page such as docs/evaluation.md."""
-    text = markdown(json.loads(source.read_text(encoding="utf-8")))
+    """Print the figures of evaluations as Markdown, or put them into a page such as docs/evaluation.md."""
+    made = [json.loads(path.read_text(encoding="utf-8")) for path in source or [OUT / "evaluation.json"]]
+    text = "\n".join(markdown(one) for one in made)
     if into is None:
         typer.echo(text)
     else:

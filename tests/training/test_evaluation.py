@@ -7,8 +7,10 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from indexes.scoring import Calibration
+from training.cli import app
 from training.evaluate import evaluate_model, write
 from training.evaluation.models import Model
 from training.evaluation.report import BEGIN, END, Header, inserted, markdown
@@ -76,6 +78,10 @@ def test_a_peer_is_asked_the_same_and_everything_is_written(copies, tmp_path) ->
     assert f"| {plan.by} |" in text
     assert "PDQ, FPR 1 %" in text
     assert markdown(json.loads((tmp_path / "out/evaluation.json").read_text())) == text
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    CliRunner().invoke(app, ["report", "--json", str(tmp_path / "out/evaluation.json"), "--into", str(page)])
+    assert text.strip() in page.read_text()
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"package-copies-precision.png", "package-copies-reliability.png", "package-copies-groups.png"} <= written
     assert "package-copies-all-errors.jpg" in written

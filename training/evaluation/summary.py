@@ -173,7 +173,8 @@ def _main_recall(items: Sequence[Outcome]) -> dict[str, float]:
 def _intervals(items: Sequence[Outcome], measure: Any, draws: int) -> dict[str, list[float]]:
     if not draws or not items:
         return {}
-    strata, units = [one.negative for one in items], [one.unit for one in items]
+    alone = len({one.unit for one in items if not one.negative}) == 1
+    strata, units = [one.negative for one in items], [one.name if alone else one.unit for one in items]
     return {name: list(pair) for name, pair in intervals(items, strata, units, measure, draws=draws).items()}
 
 
