@@ -35,7 +35,7 @@ from indexes.gallery import Gallery
 from vision.boxes import WHOLE
 from vision.embedding import KINDS, Kind, Regions, Space
 
-SPACE = Space(id="benchmark", model="synthetic", photo_dim=256, logo_dim=128)
+SPACE = Space(id="benchmark", model="synthetic", photo_dim=256, logo_dim=192)
 BRANDS = 200
 VECTORS = 6
 QUERIES = 200
@@ -84,7 +84,7 @@ def fill_catalog(database: Database, references: int, space: Space) -> None:
     counts: dict[Kind, int] = {"photo": references - logos, "logo": logos}
     for kind, count in counts.items():
         batch = []
-        for number, regions in enumerate(synthetic(kind, count)):
+        for number, regions in enumerate(synthetic(count, space.dim(kind))):
             batch.append((new(ids[number % BRANDS], kind, number), regions))
             if len(batch) == 1_000 or number == count - 1:
                 catalog.add_many(batch, space)
@@ -107,9 +107,9 @@ def new(brand_id: str, kind: Kind, number: int) -> NewReference:
     )
 
 
-def synthetic(kind: Kind, count: int) -> Iterator[Regions]:
-    """`count` references: products in 2,000 clusters, the views of one picture near one another."""
-    rng, dim = np.random.default_rng(5), SPACE.dim(kind)
+def synthetic(count: int, dim: int) -> Iterator[Regions]:
+    """`count` references of `dim` numbers: products in 2,000 clusters, the views of one picture near one another."""
+    rng = np.random.default_rng(5)
     centres = unit(rng.standard_normal((2_000, dim), dtype=np.float32))
     for _ in range(count):
         product = unit(centres[rng.integers(len(centres))] + 0.9 * unit(rng.standard_normal(dim, dtype=np.float32)))
@@ -200,7 +200,7 @@ def freshness(database: Database, gallery: Gallery) -> float:
     """Median milliseconds from before the commit of a new reference until search gives it."""
     brand, catalog = Brands(database).create("Late"), Catalog(database)
     times = []
-    for number, regions in enumerate(synthetic("photo", 9)):
+    for number, regions in enumerate(synthetic(9, SPACE.photo_dim)):
         started = time.perf_counter()
         reference = catalog.add(new(brand.id, "photo", number), SPACE, regions)
         gallery.catch_up()
