@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Generic
 
-from indexes.verifiers import P, ReadsWords, S, T, VerifiesLogos, VerifiesPhotos
-from vision.embedding import Pixels, QueryEmbedding
+import numpy as np
+
+from indexes.verifiers import EmbedsCrops, P, ReadsWords, S, T, VerifiesLogos, VerifiesPhotos
+from vision.boxes import WHOLE, Box
+from vision.embedding import CROP_MARGIN, Pixels, QueryEmbedding, Vectors
+from vision.images import cut
 from vision.verification.wording import Word
 
 
@@ -30,6 +34,7 @@ class Asked(Generic[P, S]):
         self._describe_photo = photos.describe
         self._describe_scene = logos.describe
         self._read = read
+        self._windows_again: Vectors | None = None
 
     @cached_property
     def photo(self) -> P:
@@ -45,6 +50,20 @@ class Asked(Generic[P, S]):
     def words(self) -> Sequence[Word]:
         """The text in it; none where nothing reads."""
         return () if self._read is None else self._read(self.pixels)
+
+    @property
+    def windows(self) -> tuple[Box, ...]:
+        """The logo windows, and the whole picture."""
+        return (*self.embedding.logo.boxes, WHOLE)
+
+    def embedded_again(self, embed: EmbedsCrops, places: Sequence[Box]) -> Vectors:
+        """Vectors of `windows` (made once) and of `places`, all cut again from the original pixels."""
+        if self._windows_again is None:
+            self._windows_again = self._cut(embed, self.windows)
+        return np.concatenate([self._windows_again, self._cut(embed, places)]) if places else self._windows_again
+
+    def _cut(self, embed: EmbedsCrops, boxes: Sequence[Box]) -> Vectors:
+        return embed([cut(self.pixels, box, CROP_MARGIN) for box in boxes])
 
     @property
     def logoness(self) -> float:

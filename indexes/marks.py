@@ -21,13 +21,12 @@ from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
 from indexes.names import Names
 from indexes.verifiers import EmbedsCrops, Glimpse, P, S, Scores, T, VerifiesLogos
-from vision.boxes import WHOLE
-from vision.embedding import CROP_MARGIN
-from vision.images import cut
 from vision.verification import MarkEvidence
 from vision.verification.wording import Spelling, names_of, spelled
 
 Rows: TypeAlias = Mapping[int, tuple[Reference, Brand]]
+Spellings: TypeAlias = Mapping[int, Spelling]
+"""What was read of the names of marks, by the reference's key."""
 
 _NAMED: Final = 16  # references looked at because their name was read
 _SAME_PLACE: Final = 0.3
@@ -88,9 +87,10 @@ class MarkSearch(Generic[S, T]):
         if not shortlist:
             return []
         seen = [*self._settled(asked, shortlist, rows, effort)]
+        spellings = self._spellings(asked, shortlist, rows)
         if self._close(asked):
-            seen += self._lined_up(asked, shortlist, rows, effort)
-        best = self._with_words(asked, _best(seen), shortlist, rows)
+            seen += self._lined_up(asked, shortlist, spellings, rows, effort)
+        best = self._with_words(_best(seen), shortlist, spellings)
         if self._embed_crops is not None and self._close(asked):
             self._liken(asked, best, shortlist, effort, self._embed_crops)
         return self._supported(list(best.values()), rows)
@@ -123,22 +123,21 @@ class MarkSearch(Generic[S, T]):
                     found.append((glimpse, candidate))
         return sorted(found, key=lambda pair: -pair[0].strength)
 
-    def _lined_up(self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort) -> Iterable[Found]:
+    def _lined_up(
+        self, asked: Asked[P, S], shortlist: list[Candidate], spellings: Spellings, rows: Rows, effort: Effort
+    ) -> Iterable[Found]:
         """Marks laid over the whole picture by their local features; those whose name was read come first."""
-        marks = first_places(shortlist)
-        marks.sort(key=lambda candidate: self._spelled(asked, rows[candidate.reference_pk]) is None)
+        marks = sorted(first_places(shortlist), key=lambda candidate: candidate.reference_pk not in spellings)
         for candidate in marks[: effort.lined_up]:
             template = self._marks.of(rows[candidate.reference_pk][0])
             evidence = None if template is None else self._verifier.line_up(asked.scene, template)
             if evidence is not None:
                 yield self._judged(candidate, MarkEvidence(evidence))
 
-    def _with_words(
-        self, asked: Asked[P, S], best: dict[int, Found], shortlist: list[Candidate], rows: Rows
-    ) -> dict[int, Found]:
+    def _with_words(self, best: dict[int, Found], shortlist: list[Candidate], spellings: Spellings) -> dict[int, Found]:
         """Each mark with the reading of its name; one whose name alone was found is found there."""
         for candidate in first_places(shortlist):
-            spelling = self._spelled(asked, rows[candidate.reference_pk])
+            spelling = spellings.get(candidate.reference_pk)
             if spelling is not None:
                 read = self._judged(candidate, MarkEvidence(None, spelling))
                 seen = best.get(candidate.reference_pk)
@@ -149,10 +148,17 @@ class MarkSearch(Generic[S, T]):
                     best[candidate.reference_pk] = self._judged(candidate, replace(seen.evidence, spelling=spelling))
         return best
 
-    def _spelled(self, asked: Asked[P, S], row: tuple[Reference, Brand]) -> Spelling | None:
+    def _spellings(self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows) -> Spellings:
+        """The reading of each mark's name, where it was read."""
+        found: dict[int, Spelling] = {}
         if not self._close(asked) or not asked.words:
-            return None
-        return spelled(names_of(row[1].name, row[0].title), asked.words)
+            return found
+        for pk in {candidate.reference_pk for candidate in shortlist}:
+            reference, brand = rows[pk]
+            spelling = spelled(names_of(brand.name, reference.title), asked.words)
+            if spelling is not None:
+                found[pk] = spelling
+        return found
 
     def _liken(
         self,
@@ -168,9 +174,8 @@ class MarkSearch(Generic[S, T]):
         """
         ranked = sorted((one for one in best.values() if one.evidence.place), key=lambda one: -one.score)
         placed = [one.candidate.reference_pk for one in ranked[: effort.likened]]
-        windows = (*asked.embedding.logo.boxes, WHOLE)
-        boxes = [*windows, *(best[pk].evidence.query_box.clipped() for pk in placed)]
-        vectors = embed_crops([cut(asked.pixels, box, CROP_MARGIN) for box in boxes])
+        windows = asked.windows
+        vectors = asked.embedded_again(embed_crops, [best[pk].evidence.query_box.clipped() for pk in placed])
         known = self._gallery.vectors_of("logo", {candidate.reference_pk for candidate in shortlist})
         alike = {pk: (own @ vectors.T).max(axis=0) for pk, own in known.items()}
         likest = sorted(alike, key=lambda pk: (-float(alike[pk][: len(windows)].max()), pk))

@@ -116,12 +116,6 @@ class Overloaded(TooManyRequests):
     status, slug, title = 503, "overloaded", "Busy"
 
 
-class NotBuiltYet(ServiceError):
-    """A promised call whose implementation has not been released."""
-
-    status, slug, title = 501, "not-implemented", "Not implemented"
-
-
 class FetchFailed(ServiceError):
     """A picture URL could not be fetched, or may not be."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -104,16 +105,10 @@ def promote(  # noqa: PLR0917 - each is a named option of the command
 ) -> None:
     """Embed a model beside the one that serves, judge in shadow, and let it serve."""
     report = None if gate is None else json.loads(gate.read_text(encoding="utf-8"))
-    client = Service(service, key)
-    try:
+    with _asked(service, key) as client:
         run_promotion(
             client, model, report, minutes=shadow_minutes, share=share, reason=reason, flip=flip, say=typer.echo
         )
-    except (Refused, httpx.HTTPError) as error:
-        typer.echo(f"brandwarden-train: {error}", err=True)
-        raise typer.Exit(1) from error
-    finally:
-        client.close()
 
 
 def rollback(
@@ -122,11 +117,18 @@ def rollback(
     reason: Annotated[str | None, typer.Option(help="Why; kept in the history.")] = None,
 ) -> None:
     """Let the model serve again that served before."""
-    client = Service(service, key)
-    try:
+    with _asked(service, key) as client:
         left = client.active()
         back = client.step(left["id"], "rollback", reason=reason)
         typer.echo(f"{back['model']} ({back['id']}) serves again, {left['model']} ({left['id']}) no longer.")
+
+
+@contextmanager
+def _asked(url: str, key: str) -> Iterator[Service]:
+    """A service for one command; what it refuses, or that it cannot be reached, ends the command with 1."""
+    client = Service(url, key)
+    try:
+        yield client
     except (Refused, httpx.HTTPError) as error:
         typer.echo(f"brandwarden-train: {error}", err=True)
         raise typer.Exit(1) from error

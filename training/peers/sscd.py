@@ -16,9 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from training.peers import PeerMissing, Scores
-from training.peers.crops import LAYOUT, best_of_crops, cropped
-from vision.boxes import WHOLE
+from training.peers import PeerMissing
+from training.peers.crops import CropPeer
 from vision.embedding import Pixels, Vectors
 from vision.images import resize
 
@@ -40,27 +39,17 @@ for line in sys.stdin:
 """
 
 
-class SscdPeer:
+class SscdPeer(CropPeer):
     """Inner product of one unit vector a picture; with `crops` the best of fifteen of the query."""
 
     def __init__(self, model: str, *, crops: bool, home: Path = HOME) -> None:
-        self._layout = LAYOUT if crops else (WHOLE,)
-        self._references: Vectors = np.zeros((0, 0), np.float32)
+        super().__init__(crops=crops)
         python = install(home)
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, in an environment made here
             [python, "-c", _SERVER, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._expect("ready")
-
-    def enrol(self, pictures: Sequence[Pixels]) -> None:
-        """References are taken whole."""
-        self._references = self._vectors(pictures)
-
-    def scores(self, pictures: Sequence[Pixels]) -> Scores:
-        """The best inner product over the crops."""
-        parts = [part for pixels in pictures for part in cropped(pixels, self._layout)]
-        return best_of_crops(self._vectors(parts), self._references, len(self._layout))
 
     def close(self) -> None:
         """End the process."""

@@ -65,7 +65,7 @@ class TextTower:
 
     def __init__(self, weights: dict[str, Array], heads: int, logo: Array) -> None:
         self._weights, self._heads, self._logo = weights, heads, logo
-        self._context, self._width = weights["positional_embedding"].shape
+        self._context = len(weights["positional_embedding"])
         self._layers = len({name.split(".")[2] for name in weights if name.startswith("transformer.resblocks.")})
 
     def __call__(self, texts: Sequence[str]) -> TextVectors:
