@@ -29,6 +29,9 @@ def logit(probability: float) -> float:
     return math.log(probability) - math.log1p(-probability)
 
 
+_LEAST: Final = 1e-9  # a score of 0 has no log-odds
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """`weight` times how far the product of the features `of` has come on its way from `low` to `high`, in [0, 1]."""
@@ -82,6 +85,15 @@ class KindModel:
         """The weighted sum before the logistic; a missing feature counts as 0."""
         total = self.bias + sum(weight * features.get(name, 0.0) for name, weight in self.weights.items())
         return total + sum(term.value(features) for term in self.terms)
+
+    def highest(self, share: float) -> float:
+        """The log-odds at which confidence reaches `share` (below 1) of the most that the curve gives."""
+        goal = share * self.curve[-1][1]
+        score = _LEAST
+        for (x0, y0), (x1, y1) in pairwise(self.curve):
+            if y0 <= goal < y1:
+                score = x0 + (x1 - x0) * (goal - y0) / (y1 - y0)
+        return logit(max(score, _LEAST))
 
     def score(self, features: Mapping[str, float]) -> float:
         """Logistic of `log_odds`."""

@@ -23,6 +23,10 @@ from vision.embedding import KINDS, Kind
 __all__ = ["ANY_SPACE", "UNCALIBRATED_CAP", "Calibration", "Judgement", "KindModel", "Term"]
 
 ANY_SPACE: Final = "any"
+ALTERED_SHARE: Final = 0.8
+"""A mark with another name is likely meant to be taken for the brand's, and a person should see the difference. Set by
+hand: no photographs of such marks were at hand to fit it on."""
+
 UNCALIBRATED_CAP: Final = 0.75
 """Confidence without a calibration never exceeds this, so it can recommend a review and nothing stronger."""
 
@@ -125,9 +129,15 @@ class Calibration:
         return replace(self, expected=expected) if self.calibrated else self
 
     def judge(self, kind: Kind, features: Mapping[str, float], *, shift: float = 0.0) -> Judgement:
-        """Score and confidence of one match of `kind`, its log-odds lowered by `shift` (0 or more)."""
+        """Score and confidence of one match of `kind`, its log-odds lowered by `shift` (0 or more).
+
+        A mark whose name is clearly another word (`altered`) never passes ALTERED_SHARE of the highest confidence,
+        however much its shape agrees.
+        """
         model = self.kinds[kind]
         log_odds = model.log_odds(features)
+        if features.get("altered"):
+            log_odds = min(log_odds, model.highest(ALTERED_SHARE))
         score = logistic(log_odds - shift)
         return Judgement(score, model.confidence(score, self.expected.get(kind)), log_odds)
 

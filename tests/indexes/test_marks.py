@@ -25,6 +25,13 @@ from vision.verification.wording import Word
 NEUTRAL = Calibration(
     {kind: replace(model, floor=0.0) for kind, model in Calibration.uncalibrated().kinds.items()}, "any", True
 )
+SATURATED = Calibration(
+    {kind: replace(model, curve=((0.0, 0.0), (0.5, 0.9), (1.0, 0.9))) for kind, model in NEUTRAL.kinds.items()},
+    "any",
+    True,
+)
+"""Nothing is surer than 0.9, and much is as sure."""
+
 PLACE = Box(0.3, 0.2, 0.6, 0.5)
 
 
@@ -64,11 +71,11 @@ class Shop:
         self.gallery.catch_up()
         return reference
 
-    def ask(self, picture, words=None, *, box=PLACE, **options):
+    def ask(self, picture, words=None, *, box=PLACE, calibration=NEUTRAL, **options):
         """Matches of a picture whose one window is `box`; `words` are what the reader reads."""
         read = None if words is None else (lambda pixels: tuple(words))
         searcher = Searcher(
-            self.catalog, self.brands, self.blobs, self.gallery, NEUTRAL,
+            self.catalog, self.brands, self.blobs, self.gallery, calibration,
             PhotoVerifier(), LogoVerifier(), read=read, **options,
         )  # fmt: skip
         none = Regions((), np.empty((0, 16), np.float32), np.empty(0, np.float32))
@@ -117,6 +124,20 @@ def test_an_altered_name_is_a_weaker_match_and_says_so(shop):
     assert 0 < matches["Adibas"].confidence < matches["Adidas"].confidence
     assert matches["Adibas"].reasons == ("altered mark: reads \u201cadibas\u201d",)
     assert matches["Adibas"].kind == "logo_use"
+
+
+def test_a_mark_with_another_name_is_less_sure_however_much_its_shape_agrees(shop):
+    mark = label("adidas")
+    reference = shop.add(shop.brands.create("Adidas"), mark)
+    place = Box(0.33, 0.27, 0.52, 0.36)
+    true, altered = (
+        shop.ask(bearing(mark), [Word(text, 1.0, place)], calibration=SATURATED)[0] for text in ("adidas", "adibas")
+    )
+    assert (true.reference, altered.reference) == (reference, reference)
+    assert true.confidence == 0.9
+    assert altered.confidence == pytest.approx(0.72)
+    assert 0 < altered.score < true.score
+    assert altered.reasons[-1] == "altered mark: reads \u201cadibas\u201d"
 
 
 def test_references_of_one_brand_that_agree_support_each_other(shop):

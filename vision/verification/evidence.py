@@ -170,10 +170,14 @@ class MarkEvidence:
         return max(seen.get("firm", 0.0), seen.get("own_shape", 0.0))
 
     def features(self) -> dict[str, float]:
-        """Those of the place, and what was read and compared beside it."""
+        """Those of the place, and what was read and compared beside it.
+
+        `altered` is the one that speaks against: 1 where another word is clearly read in the place of the name.
+        """
         seen = {} if self.place is None else self.place.features()
-        read = 0.0 if self.spelling is None else self.spelling.strength
-        return {**seen, "spelled": read, "likeness": self.likeness, "support": self.support}
+        read, altered = (0.0, False) if self.spelling is None else (self.spelling.strength, self.spelling.altered)
+        beside = {"spelled": read, "likeness": self.likeness, "support": self.support, "altered": float(altered)}
+        return seen | beside
 
     def reasons(self) -> tuple[str, ...]:
         """What agreed, in plain English."""
