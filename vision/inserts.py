@@ -108,7 +108,7 @@ def _rectangles(
     total = np.where(within, shares, 0.0).sum(axis=0)
     area = (right - left) * (bottom - top)
     good = (
-        (weakest >= 0.45)
+        (weakest >= _WEAKEST)
         & (total >= support * within.sum(axis=0))
         & (within.sum(axis=0) >= 2)
         & (area <= MOST * SIDE * SIDE)

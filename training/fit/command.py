@@ -13,8 +13,6 @@ import typer
 from training.fit.config import LITE, ConfigError, read_config
 from vision.embedders import DEFAULT_MODEL
 
-MODEL_DIRECTORY = Path("vision/models") / DEFAULT_MODEL
-
 
 def fit(
     out: Annotated[Path, typer.Option(help="Directory to write the model to; an old one is replaced.")],
