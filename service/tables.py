@@ -5,6 +5,7 @@ from __future__ import annotations
 from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import idempotency, job_rows, keys, marketplaces, sessions
+from service.cases import tables as cases
 from service.listings import tables as listings
 from service.nulls import tables as nulls
 from service.spaces import tables as spaces
@@ -22,6 +23,7 @@ OWNERS = (
     listings,
     spaces,
     nulls,
+    cases,
 )
 """The modules, in the order their tables depend on one another."""
 

@@ -218,6 +218,41 @@ def upgrade() -> None:
     op.create_index(op.f("ix_web_sessions_expires_at"), "web_sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_web_sessions_key_id"), "web_sessions", ["key_id"], unique=False)
     op.create_table(
+        "cases",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("listing_id", sa.String(length=200), nullable=False),
+        sa.Column("seller_id", sa.String(length=200), nullable=True),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("match_id", sa.String(length=40), nullable=False),
+        sa.Column("reference_id", sa.String(length=40), nullable=False),
+        sa.Column("image_sha256", sa.String(length=64), nullable=True),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("evidence_version", sa.Integer(), nullable=False),
+        sa.Column("clock", sa.String(length=24), nullable=True),
+        sa.Column("whose_turn", sa.String(length=8), nullable=True),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("on_silence", sa.String(length=24), nullable=True),
+        sa.Column("reviewer", sa.String(length=40), nullable=True),
+        sa.Column("proof_required", sa.Boolean(), nullable=False),
+        sa.Column("proofs", sa.Integer(), nullable=False),
+        sa.Column("appealed", sa.Boolean(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_cases_brand_id_brands"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_cases")),
+        sa.UniqueConstraint("id", name=op.f("uq_cases_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_cases_brand_id_state"), "cases", ["brand_id", "state"], unique=False)
+    op.create_index(op.f("ix_cases_deadline"), "cases", ["deadline"], unique=False)
+    op.create_index(op.f("ix_cases_marketplace_listing_id"), "cases", ["marketplace", "listing_id"], unique=False)
+    op.create_index(op.f("ix_cases_state_pk"), "cases", ["state", "pk"], unique=False)
+    op.create_table(
         "catalog_references",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -434,6 +469,43 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_space_events_space_pk"), "space_events", ["space_pk"], unique=False)
     op.create_table(
+        "case_entries",
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor_role", sa.String(length=16), nullable=False),
+        sa.Column("actor_id", sa.String(length=60), nullable=False),
+        sa.Column("action", sa.String(length=24), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=True),
+        sa.Column("target", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("evidence_version", sa.Integer(), nullable=False),
+        sa.Column("details", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_case_entries_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("case_pk", "number", name=op.f("pk_case_entries")),
+    )
+    op.create_table(
+        "case_messages",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("author_role", sa.String(length=16), nullable=False),
+        sa.Column("author_id", sa.String(length=60), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_case_messages_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_case_messages")),
+        sa.UniqueConstraint("id", name=op.f("uq_case_messages_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_case_messages_case_pk"), "case_messages", ["case_pk"], unique=False)
+    op.create_table(
         "reference_embeddings",
         sa.Column("reference_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("space", sa.String(length=80), nullable=False),
@@ -460,6 +532,9 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_index("ix_reference_embeddings_count", table_name="reference_embeddings")
     op.drop_table("reference_embeddings")
+    op.drop_index(op.f("ix_case_messages_case_pk"), table_name="case_messages")
+    op.drop_table("case_messages")
+    op.drop_table("case_entries")
     op.drop_index(op.f("ix_space_events_space_pk"), table_name="space_events")
     op.drop_table("space_events")
     op.drop_table("shadow_totals")
@@ -482,6 +557,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_catalog_references_sha256"), table_name="catalog_references")
     op.drop_index("ix_catalog_references_brand_page", table_name="catalog_references")
     op.drop_table("catalog_references")
+    op.drop_index(op.f("ix_cases_state_pk"), table_name="cases")
+    op.drop_index(op.f("ix_cases_marketplace_listing_id"), table_name="cases")
+    op.drop_index(op.f("ix_cases_deadline"), table_name="cases")
+    op.drop_index(op.f("ix_cases_brand_id_state"), table_name="cases")
+    op.drop_table("cases")
     op.drop_index(op.f("ix_web_sessions_key_id"), table_name="web_sessions")
     op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
     op.drop_table("web_sessions")
