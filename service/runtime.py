@@ -20,6 +20,7 @@ from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import MATCH_KINDS, Match, Searcher
 from indexes.words import WordSearch
+from service.authorised import Authorised
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
@@ -39,6 +40,7 @@ from service.pipeline.work import Search
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
+from service.rights import Rights, Verifications
 from service.sessions import Sessions
 from service.settings import Settings
 from service.spaces import SpaceRecords, Spaces
@@ -85,6 +87,9 @@ class Runtime:
     enrolment: Enrolment
     listings: Listings
     verdicts: Verdicts
+    rights: Rights
+    verifications: Verifications
+    authorised: Authorised
     nulls: Nulls
     retention: Retention
     upkeep: Upkeep
@@ -178,6 +183,9 @@ class Runtime:
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
+        self.rights = Rights(self.database)
+        self.verifications = Verifications(self.database, self.rights)
+        self.authorised = Authorised(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
         self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
         stack.callback(self.spool.close)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from indexes import brands, changes, embeddings, references
 from indexes.database import METADATA
 from service import idempotency, job_rows, keys, marketplaces, sessions
+from service.authorised import tables as authorised
 from service.cases import tables as cases
+from service.conflicts import tables as conflicts
 from service.listings import tables as listings
 from service.nulls import tables as nulls
+from service.rights import tables as rights
 from service.spaces import tables as spaces
 
 OWNERS = (
@@ -24,6 +27,9 @@ OWNERS = (
     spaces,
     nulls,
     cases,
+    rights,
+    authorised,
+    conflicts,
 )
 """The modules, in the order their tables depend on one another."""
 

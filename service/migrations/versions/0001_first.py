@@ -218,6 +218,75 @@ def upgrade() -> None:
     op.create_index(op.f("ix_web_sessions_expires_at"), "web_sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_web_sessions_key_id"), "web_sessions", ["key_id"], unique=False)
     op.create_table(
+        "authorisations",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("seller_id", sa.String(length=200), nullable=True),
+        sa.Column("marketplace", sa.String(length=64), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("gtin", sa.String(length=40), nullable=True),
+        sa.Column("territories", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_authorisations_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_authorisations")),
+        sa.UniqueConstraint("id", name=op.f("uq_authorisations_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_authorisations_brand_id_pk"), "authorisations", ["brand_id", "pk"], unique=False)
+    op.create_table(
+        "brand_rights",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("office", sa.String(length=100), nullable=True),
+        sa.Column("registration_number", sa.String(length=100), nullable=True),
+        sa.Column("nice_classes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("vienna_codes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("territories", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("valid_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("document_sha256", sa.String(length=64), nullable=True),
+        sa.Column("document_media_type", sa.String(length=64), nullable=True),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_brand_rights_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_brand_rights")),
+        sa.UniqueConstraint("id", name=op.f("uq_brand_rights_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_brand_rights_brand_id_pk"), "brand_rights", ["brand_id", "pk"], unique=False)
+    op.create_index(op.f("ix_brand_rights_document_sha256"), "brand_rights", ["document_sha256"], unique=False)
+    op.create_table(
+        "brand_verifications",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("before", sa.String(length=16), nullable=False),
+        sa.Column("right_id", sa.String(length=40), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.String(length=60), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_brand_verifications_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_brand_verifications")),
+        sa.UniqueConstraint("id", name=op.f("uq_brand_verifications_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_brand_verifications_brand_id_pk"), "brand_verifications", ["brand_id", "pk"], unique=False)
+    op.create_table(
         "cases",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -346,6 +415,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_listing_matches_brand_id_pk"), "listing_matches", ["brand_id", "pk"], unique=False)
     op.create_index(op.f("ix_listing_matches_listing_pk"), "listing_matches", ["listing_pk"], unique=False)
+    op.create_table(
+        "negatives",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_negatives_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_negatives")),
+        sa.UniqueConstraint("brand_id", "sha256", name=op.f("uq_negatives_brand_id_sha256")),
+        sa.UniqueConstraint("id", name=op.f("uq_negatives_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_negatives_brand_id_pk"), "negatives", ["brand_id", "pk"], unique=False)
+    op.create_index(op.f("ix_negatives_sha256"), "negatives", ["sha256"], unique=False)
     op.create_table(
         "null_scores",
         sa.Column(
@@ -506,6 +597,70 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_case_messages_case_pk"), "case_messages", ["case_pk"], unique=False)
     op.create_table(
+        "conflicts",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("reference_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("cause", sa.String(length=16), nullable=False),
+        sa.Column("other_reference_id", sa.String(length=40), nullable=True),
+        sa.Column("other_brand_id", sa.String(length=40), nullable=True),
+        sa.Column("marketplace", sa.String(length=64), nullable=True),
+        sa.Column("listing_id", sa.String(length=200), nullable=True),
+        sa.Column("image_index", sa.Integer(), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("agreement", sa.String(length=16), nullable=False),
+        sa.Column("confidence", sa.Float(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("resolved_by", sa.String(length=60), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["reference_pk"],
+            ["catalog_references.pk"],
+            name=op.f("fk_conflicts_reference_pk_catalog_references"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_conflicts")),
+        sa.UniqueConstraint("id", name=op.f("uq_conflicts_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_conflicts_reference_pk"), "conflicts", ["reference_pk"], unique=False)
+    op.create_index(op.f("ix_conflicts_state_pk"), "conflicts", ["state", "pk"], unique=False)
+    op.create_table(
+        "negative_vectors",
+        sa.Column(
+            "negative_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("space", sa.String(length=80), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("vectors", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["negative_pk"],
+            ["negatives.pk"],
+            name=op.f("fk_negative_vectors_negative_pk_negatives"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("negative_pk", "space", name=op.f("pk_negative_vectors")),
+    )
+    op.create_table(
+        "reference_checks",
+        sa.Column(
+            "reference_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["reference_pk"],
+            ["catalog_references.pk"],
+            name=op.f("fk_reference_checks_reference_pk_catalog_references"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("reference_pk", name=op.f("pk_reference_checks")),
+    )
+    op.create_table(
         "reference_embeddings",
         sa.Column("reference_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("space", sa.String(length=80), nullable=False),
@@ -532,6 +687,11 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_index("ix_reference_embeddings_count", table_name="reference_embeddings")
     op.drop_table("reference_embeddings")
+    op.drop_table("reference_checks")
+    op.drop_table("negative_vectors")
+    op.drop_index(op.f("ix_conflicts_state_pk"), table_name="conflicts")
+    op.drop_index(op.f("ix_conflicts_reference_pk"), table_name="conflicts")
+    op.drop_table("conflicts")
     op.drop_index(op.f("ix_case_messages_case_pk"), table_name="case_messages")
     op.drop_table("case_messages")
     op.drop_table("case_entries")
@@ -547,6 +707,9 @@ def downgrade() -> None:
     op.drop_table("null_shifts")
     op.drop_index(op.f("ix_null_scores_brand_id"), table_name="null_scores")
     op.drop_table("null_scores")
+    op.drop_index(op.f("ix_negatives_sha256"), table_name="negatives")
+    op.drop_index(op.f("ix_negatives_brand_id_pk"), table_name="negatives")
+    op.drop_table("negatives")
     op.drop_index(op.f("ix_listing_matches_listing_pk"), table_name="listing_matches")
     op.drop_index(op.f("ix_listing_matches_brand_id_pk"), table_name="listing_matches")
     op.drop_table("listing_matches")
@@ -562,6 +725,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_cases_deadline"), table_name="cases")
     op.drop_index(op.f("ix_cases_brand_id_state"), table_name="cases")
     op.drop_table("cases")
+    op.drop_index(op.f("ix_brand_verifications_brand_id_pk"), table_name="brand_verifications")
+    op.drop_table("brand_verifications")
+    op.drop_index(op.f("ix_brand_rights_document_sha256"), table_name="brand_rights")
+    op.drop_index(op.f("ix_brand_rights_brand_id_pk"), table_name="brand_rights")
+    op.drop_table("brand_rights")
+    op.drop_index(op.f("ix_authorisations_brand_id_pk"), table_name="authorisations")
+    op.drop_table("authorisations")
     op.drop_index(op.f("ix_web_sessions_key_id"), table_name="web_sessions")
     op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
     op.drop_table("web_sessions")
