@@ -44,6 +44,8 @@ class Settings:
     cache_dir: Path | None = None
     """What is made once for a machine: converted models, and what was found out about engines."""
     operator_key: str | None = field(default=None, repr=False)
+    signing_key: Path | None = None
+    """PEM file of the Ed25519 key that signs evidence packets; None is one made inside `data_dir`."""
     fetch_allow: tuple[str, ...] = ()
     """Private hosts or CIDRs that picture URLs and webhooks may reach."""
     fetch_timeout: float = 10.0

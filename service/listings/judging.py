@@ -151,6 +151,7 @@ def _match_row(index: int, match: Match) -> Row:
         "box": match.box.as_list(6),
         "reference_box": match.reference_box.as_list(6),
         "reasons": list(match.reasons),
+        "features": dict(match.features),
         "null_shift": match.shift,
         "suppressed_by": suppression(match.brand),
     }

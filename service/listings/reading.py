@@ -94,4 +94,5 @@ def _match(row: Any) -> ListedMatch:
         null_shift=row.null_shift,
         suppressed_by=row.suppressed_by,
         case_id=row.case_id,
+        features=row.features,
     )

@@ -73,6 +73,7 @@ LISTING_MATCHES = sa.Table(
     sa.Column("box", Json, nullable=False),
     sa.Column("reference_box", Json, nullable=False),
     sa.Column("reasons", Json, nullable=False),
+    sa.Column("features", Json, nullable=False),  # what score and confidence were made of, by name
     sa.Column("null_shift", sa.Float, nullable=False),  # log-odds the score was lowered by for the brand's null
     sa.Column("suppressed_by", sa.String(40)),
     sa.Column("case_id", sa.String(40)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -84,10 +85,13 @@ class ListedMatch:
     null_shift: float = 0.0
     suppressed_by: str | None = None
     case_id: str | None = None
+    features: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """What score and confidence were made of, kept so that they can be derived again."""
 
     def as_json(self) -> dict[str, Any]:
         """As the HTTP interface shows it."""
-        document = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        document = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
+        del document["features"]
         document |= {"confidence": round(self.confidence, 6), "score": round(self.score, 6)}
         document |= {"box": self.box.as_list(), "reference_box": self.reference_box.as_list()}
         return document | {"reasons": list(self.reasons)}

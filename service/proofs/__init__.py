@@ -1,0 +1,5 @@
+"""Proofs: the invoices and letters with which a seller answers, checked when they come and shown to who decides.
+
+`documents` takes the harm out of a file and draws its first page, `twins` finds the same document elsewhere, `checks`
+says what was found. `Proofs` is the way in. What a check finds decides nothing by itself.
+"""
