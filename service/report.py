@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import jinja2
 
-from service.decisions import DEFAULT_THRESHOLDS
+from service.policies.values import MONITOR_FROM
 from vision.boxes import WHOLE, Box
 from vision.drawing import Colour, draw_box
 from vision.errors import ImageError
@@ -71,7 +71,7 @@ def make_entry(
 
     Matches that would not even be monitored are noise to a reader and are left out.
     """
-    found = [match for match in result.get("matches", ()) if match["confidence"] >= DEFAULT_THRESHOLDS.monitor]
+    found = [match for match in result.get("matches", ()) if match["confidence"] >= MONITOR_FROM]
     pairs = [_pair(match, pictures, reference_picture) for match in found[:_SHOWN_MATCHES]]
     problems = [
         f"picture {image['index']}: {image['problem'].get('detail') or image['problem'].get('title')}"

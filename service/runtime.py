@@ -37,6 +37,7 @@ from service.nulls import NullRecords, Nulls
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
 from service.pipeline.work import Search
+from service.policies import Policies
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
@@ -85,6 +86,7 @@ class Runtime:
     shadow: Shadow
     pipeline: Pipeline
     enrolment: Enrolment
+    policies: Policies
     listings: Listings
     verdicts: Verdicts
     rights: Rights
@@ -235,7 +237,14 @@ class Runtime:
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
-        self.shadow = Shadow(lambda: self.spaces.shadow, lambda: self.pipeline.busy, self.statistics, self.metrics)
+        self.policies = Policies(self.database, self.rights, self.authorised)
+        self.shadow = Shadow(
+            lambda: self.spaces.shadow,
+            lambda: self.pipeline.busy,
+            self.statistics,
+            self.metrics,
+            self.policies.read_book,
+        )
         self.pipeline = Pipeline(self.settings, self.spaces.active.engine, self.metrics)
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
@@ -247,6 +256,7 @@ class Runtime:
             pipeline=self.pipeline,
             pictures=self.pictures,
             fetcher=self.fetcher,
+            read_book=self.policies.read_book,
             nulls=self.nulls,
             on_judged=lambda *judged: self.shadow.offer(Judged(*judged)),
         )

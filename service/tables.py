@@ -10,6 +10,7 @@ from service.cases import tables as cases
 from service.conflicts import tables as conflicts
 from service.listings import tables as listings
 from service.nulls import tables as nulls
+from service.policies import tables as policies
 from service.proofs import tables as proofs
 from service.rights import tables as rights
 from service.spaces import tables as spaces
@@ -27,6 +28,7 @@ OWNERS = (
     listings,
     spaces,
     nulls,
+    policies,
     cases,
     rights,
     authorised,

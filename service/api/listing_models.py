@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.decisions import Decision
 from service.listings import VerdictWord
+from service.policies.decisions import Decision
 
 BoxOut = Annotated[list[float], Field(min_length=4, max_length=4, description="`[x0, y0, x1, y1]` as fractions.")]
 
@@ -35,6 +35,10 @@ class MatchOut(FoundOut):
     image_index: int
     null_shift: float = Field(description="Log-odds the score was lowered by for the brand's null; 0 for most.")
     suppressed_by: str | None = Field(description="Why the match does not count towards the decision.")
+    decision: Decision = Field(description="What this match asks for; `clear` for one that is suppressed.")
+    policy_version: int = Field(description="Of its brand's policy that decided; 0 where there is none.")
+    proof_required: bool = Field(description="Whether the seller has to show where the goods come from.")
+    because: list[str] = Field(description="Why this was decided, in words.")
     case_id: str | None
 
 
@@ -96,7 +100,6 @@ class BrandMatchOut(MatchOut):
     title: str | None
     url: str | None
     seller_id: str | None
-    decision: Decision
     found_at: datetime
 
 

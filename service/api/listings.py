@@ -17,12 +17,12 @@ from service.api.listing_bodies import ListingIn, parse_listing, to_input
 from service.api.listing_models import BrandMatchPage, ListingOut, ListingPage
 from service.api.sent import Moment
 from service.api.waiting import settle, while_connected
-from service.decisions import Decision
 from service.errors import Missing
 from service.forms import FormLimits, read_form
 from service.idempotency import HEADER, once
 from service.keys import Principal
 from service.listings import ListingInput
+from service.policies.decisions import Decision
 from service.runtime import Runtime
 
 router = APIRouter(tags=["listings"])

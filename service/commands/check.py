@@ -19,8 +19,8 @@ from service.commands.terminal import (
     ServiceUrl,
     print_json,
 )
-from service.decisions import DEFAULT_THRESHOLDS
 from service.errors import ServiceError
+from service.policies.values import REVIEW_FROM
 from vision.errors import VisionError
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def check_command(
         _print(results)
     if any("problem" in result for result in results):
         raise typer.Exit(EXIT_USAGE)
-    review = DEFAULT_THRESHOLDS.review
-    if any(match["confidence"] >= review for result in results for match in result["matches"]):
+    if any(match["confidence"] >= REVIEW_FROM for result in results for match in result["matches"]):
         raise typer.Exit(EXIT_FINDINGS)
 
 

@@ -16,15 +16,17 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from indexes.database import utc_now
 from indexes.errors import IndexesError
 from service.api.search import found_json
 from service.commands.storage import open_runtime
 from service.commands.terminal import EXIT_USAGE, CommandFailed
-from service.decisions import DEFAULT_THRESHOLDS, Decision, strongest, suppression
 from service.errors import Invalid, ServiceError
-from service.listings.judging import best_matches, refuse_hopeless
+from service.listings.judging import best_matches, refuse_hopeless, rule_on
 from service.listings.values import ImageResult, ImageSource, ListingInput
+from service.marketplaces import DEFAULT
 from service.pipeline import Checked
+from service.policies.decisions import strongest
 from service.problems import describe
 from service.runtime import Runtime
 from service.scanning import ScannedListing, ScannedPicture
@@ -69,17 +71,17 @@ class LocalChecker:
         self._runtime = runtime
 
     def judge(self, listing: ScannedListing) -> dict[str, Any]:
-        """Judge as the service would without a brand policy."""
+        """Judge as the service would, by the policies in force."""
         if listing.problem is not None:
             return _refused(listing, Invalid(listing.problem))
-        asked = ListingInput(listing.listing_id, tuple(_source(picture) for picture in listing.pictures))
+        asked = _asked(listing)
         try:
             sources = _settled(self._runtime.listings.collect(asked))
             outcomes = _settled(self._runtime.listings.check(sources, patience=PATIENCE))
             refuse_hopeless(outcomes)
         except ServiceError as error:
             return _refused(listing, error)
-        return self._result(listing, outcomes)
+        return self._result(listing, asked, outcomes)
 
     def search(self, data: bytes) -> list[dict[str, Any]]:
         """Every candidate that verification scored."""
@@ -92,7 +94,7 @@ class LocalChecker:
             return self._runtime.blobs.get(self._runtime.catalog.get(match["reference_id"]).sha256)
         return None
 
-    def _result(self, listing: ScannedListing, outcomes: list[Any]) -> dict[str, Any]:
+    def _result(self, listing: ScannedListing, asked: ListingInput, outcomes: list[Any]) -> dict[str, Any]:
         checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
         found = best_matches(
             (index, match)
@@ -100,16 +102,15 @@ class LocalChecker:
             if isinstance(outcome, Checked)
             for match in outcome.result.matches
         )
+        read_book = self._runtime.policies.read_book
+        rulings = rule_on(asked, [match for _, match in found], read_book, utc_now())
         matches = [
-            {**found_json(match), "image_index": index, "suppressed_by": suppression(match.brand)}
-            for index, match in found
-        ]
-        decisions: list[Decision] = [
-            DEFAULT_THRESHOLDS.decide(match["confidence"]) for match in matches if match["suppressed_by"] is None
+            {**found_json(match), "image_index": index, "suppressed_by": ruling.suppressed_by}
+            for (index, match), ruling in zip(found, rulings, strict=True)
         ]
         return {
             "listing_id": listing.listing_id,
-            "decision": strongest(decisions),
+            "decision": strongest(ruling.decision for ruling in rulings),
             "matches": matches,
             "images": [_image(index, outcome) for index, outcome in enumerate(outcomes)],
             "space": checked[0].space.id,
@@ -174,6 +175,20 @@ class RemoteChecker:
 def _settled(futures: Sequence[Future[Any]]) -> list[Any]:
     """Results, or the exceptions the futures ended with, in order."""
     return [future.exception() or future.result() for future in futures]
+
+
+def _asked(listing: ScannedListing) -> ListingInput:
+    said = listing.fields
+    return ListingInput(
+        listing.listing_id,
+        tuple(_source(picture) for picture in listing.pictures),
+        marketplace=said.get("marketplace", DEFAULT),
+        seller_id=said.get("seller_id"),
+        title=said.get("title"),
+        url=said.get("url"),
+        gtin=said.get("gtin"),
+        category=said.get("category"),
+    )
 
 
 def _source(picture: ScannedPicture) -> ImageSource:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from service.decisions import DEFAULT_THRESHOLDS
 from service.demo.scenario import DemoListing, Expected
+from service.policies.values import MONITOR_FROM, REVIEW_FROM
 
-FLAGGED: Final = DEFAULT_THRESHOLDS.review
+FLAGGED: Final = REVIEW_FROM
 """Confidence from which a match counts as flagged: without a policy such a match is for review."""
 
 
@@ -39,7 +39,7 @@ class Outcome:
     def best(self) -> Mapping[str, Any] | None:
         """The strongest match, if there is one that would at least be monitored."""
         found = next(iter(self.result["matches"]), None)
-        return found if found is not None and found["confidence"] >= DEFAULT_THRESHOLDS.monitor else None
+        return found if found is not None and found["confidence"] >= MONITOR_FROM else None
 
     @property
     def expectation(self) -> str:

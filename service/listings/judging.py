@@ -1,21 +1,27 @@
 """From what was found in each picture to one result for the listing: best matches, decision, rows to store.
 
-Place in the flow: after the pipeline, before the store. Pure: touches no database, no network and no clock.
+Place in the flow: after the pipeline, before the store. Touches no database, no network and no clock
+but for the rulebook, which it asks for when there is something to rule on: a clean listing costs nothing here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from indexes.monotone import logit
-from service.decisions import Decision, Thresholds, strongest, suppression
+from service.authorised import ListingFacts
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput
 from service.pipeline import Checked
+from service.policies.decisions import Decision, strongest
+from service.policies.ruling import Claim, Rulebook, Ruling, rule
+from service.policies.values import FAINTEST
 from service.problems import describe
 from vision.embedding import Regions
 from vision.errors import ImageError
@@ -27,6 +33,8 @@ Outcome: TypeAlias = Checked | BaseException
 """What became of one picture."""
 Row: TypeAlias = dict[str, Any]
 Adjust: TypeAlias = "Callable[[Checked, Match], Match]"
+ReadBook: TypeAlias = Callable[[frozenset[str], str], Rulebook]
+"""The rulebook of the brands with these ids at a marketplace, as it is now."""
 _EDGE = 1e-9
 
 
@@ -66,7 +74,8 @@ def refuse_hopeless(outcomes: Sequence[Outcome]) -> None:
 def judge(
     listing: ListingInput,
     outcomes: Sequence[Outcome],
-    thresholds: Thresholds,
+    read_book: ReadBook,
+    on: datetime,
     *,
     without: frozenset[str] = frozenset(),
     nulls: str = "",
@@ -74,8 +83,8 @@ def judge(
 ) -> Judgement:
     """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read.
 
-    What is too faint even to be monitored is no match, and neither is anything of the brands `without`. `adjust`
-    lowers matches by the brands' nulls, which are of the version `nulls`.
+    What no policy could reach is no match, and neither is anything of the brands `without`. `adjust` lowers matches
+    by the brands' nulls, which are of the version `nulls`. `read_book` is asked when there is a match, and only then.
     """
     pairs = [
         (index, outcome, match)
@@ -85,9 +94,10 @@ def judge(
         if match.brand.id not in without
     ]
     adjusted = ((index, adjust(outcome, match)) for index, outcome, match in pairs)
-    found = best_matches((index, match) for index, match in adjusted if match.confidence >= thresholds.monitor)
-    matches = [_match_row(index, match) for index, match in found]
-    decision = strongest(thresholds.decide(row["confidence"]) for row in matches if row["suppressed_by"] is None)
+    found = best_matches((index, match) for index, match in adjusted if match.confidence >= FAINTEST)
+    rulings = rule_on(listing, [match for _, match in found], read_book, on)
+    matches = [_match_row(index, match, ruling) for (index, match), ruling in zip(found, rulings, strict=True)]
+    decision = strongest(ruling.decision for ruling in rulings)
     checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
     made_by = {
         "space": checked[0].space.id,
@@ -109,6 +119,36 @@ def best_matches(found: Iterable[tuple[int, Match]]) -> list[tuple[int, Match]]:
         if key not in best or match.score > best[key][1].score:
             best[key] = (index, match)
     return sorted(best.values(), key=lambda entry: (-entry[1].confidence, -entry[1].score))
+
+
+def rule_on(listing: ListingInput, matches: Sequence[Match], read_book: ReadBook, on: datetime) -> list[Ruling]:
+    """A ruling on each of `matches`, by the rules of their brands."""
+    if not matches:
+        return []
+    book = read_book(frozenset(match.brand.id for match in matches), listing.marketplace)
+    facts = facts_of(listing)
+    return [rule(book, facts, Claim(match.brand.id, match.kind, match.confidence), on) for match in matches]
+
+
+def facts_of(listing: ListingInput) -> ListingFacts:
+    """What is known of a listing beside its pictures."""
+    price = listing.price
+    return ListingFacts(
+        marketplace=listing.marketplace,
+        seller_id=listing.seller_id,
+        url=listing.url,
+        gtin=listing.gtin,
+        category=listing.category,
+        price_amount=Decimal(price.amount) if price else None,
+        price_currency=price.currency if price else None,
+        territories=listing.territories,
+        listed_at=listing.listed_at,
+    )
+
+
+def is_shown(row: Row) -> bool:
+    """Whether anybody is told of a stored match; the others are kept so that another policy can be tried on them."""
+    return row["decision"] != "clear" or row["suppressed_by"] is not None
 
 
 def _score_rows(matches: Iterable[Match]) -> tuple[Row, ...]:
@@ -139,7 +179,7 @@ def _listing_row(listing: ListingInput) -> Row:
     }
 
 
-def _match_row(index: int, match: Match) -> Row:
+def _match_row(index: int, match: Match, ruling: Ruling) -> Row:
     return {
         "image_index": index,
         "kind": match.kind,
@@ -153,7 +193,11 @@ def _match_row(index: int, match: Match) -> Row:
         "reasons": list(match.reasons),
         "features": dict(match.features),
         "null_shift": match.shift,
-        "suppressed_by": suppression(match.brand),
+        "suppressed_by": ruling.suppressed_by,
+        "decision": ruling.decision,
+        "policy_version": ruling.policy_version,
+        "proof_required": ruling.proof_required,
+        "because": list(ruling.because),
     }
 
 

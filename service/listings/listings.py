@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from indexes.database import utc_now
 from indexes.paging import Page
-from service.decisions import DEFAULT_THRESHOLDS, Thresholds
 from service.errors import BodyTooLarge
 from service.fetch_queue import Fetches, FetchQueue
-from service.listings.judging import Judgement, Outcome, judge, refuse_hopeless
+from service.listings.judging import Judgement, Outcome, ReadBook, judge, refuse_hopeless
 from service.listings.store import BrandsGone, ListingStore
 from service.listings.values import BrandMatch, ImageSource, ListingInput, ListingResult
 from service.pictures import PictureKeeper
@@ -32,7 +31,7 @@ if TYPE_CHECKING:  # nulls know the tables of listings
 Source: TypeAlias = bytes | BaseException
 
 
-OnJudged: TypeAlias = Callable[[ListingInput, Sequence[Outcome], Judgement, Thresholds], None]
+OnJudged: TypeAlias = Callable[[ListingInput, Sequence[Outcome], Judgement], None]
 """Told of every listing that was judged and stored; must cost nothing."""
 
 
@@ -51,13 +50,13 @@ class Listings:
         pipeline: Pipeline,
         pictures: PictureKeeper,
         fetcher: Fetches,
-        thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        read_book: ReadBook,
         nulls: Nulls | None = None,
         on_judged: OnJudged = _ignore,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
         self._pictures = pictures
-        self._thresholds, self._on_judged, self._nulls = thresholds, on_judged, nulls
+        self._read_book, self._on_judged, self._nulls = read_book, on_judged, nulls
         self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
@@ -103,16 +102,16 @@ class Listings:
             except BrandsGone as error:
                 gone |= error.brand_ids
             else:
-                self._on_judged(listing, outcomes, judgement, self._thresholds)
+                self._on_judged(listing, outcomes, judgement)
                 return stored
 
     def _judge(self, listing: ListingInput, outcomes: Sequence[Outcome], without: frozenset[str]) -> Judgement:
-        nulls = self._nulls
+        nulls, now = self._nulls, utc_now()
         if nulls is None:
-            return judge(listing, outcomes, self._thresholds, without=without)
+            return judge(listing, outcomes, self._read_book, now, without=without)
         frozen = nulls.frozen
         adjust = partial(nulls.adjust, frozen, listing.marketplace)
-        return judge(listing, outcomes, self._thresholds, without=without, nulls=frozen.id, adjust=adjust)
+        return judge(listing, outcomes, self._read_book, now, without=without, nulls=frozen.id, adjust=adjust)
 
     def _store_judgement(self, judgement: Judgement, sources: Sequence[Source], seconds: float) -> ListingResult:
         kept = {

@@ -14,7 +14,9 @@ from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
 from service.listings.values import BrandMatch, ImageResult, ListedMatch, ListingInput, ListingResult, Price
 from vision.boxes import Box
 
-_OF_LISTING = ("marketplace", "listing_id", "title", "url", "seller_id", "decision", "judged_at")
+_OF_LISTING = ("marketplace", "listing_id", "title", "url", "seller_id", "judged_at")
+SHOWN = sa.or_(LISTING_MATCHES.c.decision != "clear", LISTING_MATCHES.c.suppressed_by.is_not(None))
+"""Matches anybody is told of; the others are kept so that another policy can be tried on them."""
 
 
 def images_of(connection: sa.Connection, pks: Sequence[int]) -> dict[int, list[ImageResult]]:
@@ -32,7 +34,7 @@ def matches_of(connection: sa.Connection, pks: Sequence[int]) -> dict[int, list[
     query = (
         sa.select(LISTING_MATCHES, BRANDS.c.name.label("brand"))
         .join(BRANDS, BRANDS.c.id == LISTING_MATCHES.c.brand_id)
-        .where(LISTING_MATCHES.c.listing_pk.in_(pks))
+        .where(LISTING_MATCHES.c.listing_pk.in_(pks), SHOWN)
         .order_by(LISTING_MATCHES.c.confidence.desc(), LISTING_MATCHES.c.score.desc(), LISTING_MATCHES.c.pk)
     )
     found: dict[int, list[ListedMatch]] = defaultdict(list)
@@ -47,7 +49,7 @@ def brand_matches(brand_id: str, limit: int, cursor: str | None) -> sa.Select[An
         sa.select(LISTING_MATCHES, BRANDS.c.name.label("brand"), *(LISTINGS.c[name] for name in _OF_LISTING))
         .join(LISTINGS, LISTINGS.c.pk == LISTING_MATCHES.c.listing_pk)
         .join(BRANDS, BRANDS.c.id == LISTING_MATCHES.c.brand_id)
-        .where(LISTING_MATCHES.c.brand_id == brand_id)
+        .where(LISTING_MATCHES.c.brand_id == brand_id, SHOWN)
         .order_by(LISTING_MATCHES.c.pk.desc())
         .limit(limit)
     )
@@ -93,6 +95,10 @@ def _match(row: Any) -> ListedMatch:
         reasons=tuple(row.reasons),
         null_shift=row.null_shift,
         suppressed_by=row.suppressed_by,
+        decision=row.decision,
+        policy_version=row.policy_version,
+        proof_required=row.proof_required,
+        because=tuple(row.because),
         case_id=row.case_id,
         features=row.features,
     )

@@ -76,6 +76,10 @@ LISTING_MATCHES = sa.Table(
     sa.Column("features", Json, nullable=False),  # what score and confidence were made of, by name
     sa.Column("null_shift", sa.Float, nullable=False),  # log-odds the score was lowered by for the brand's null
     sa.Column("suppressed_by", sa.String(40)),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("policy_version", sa.Integer, nullable=False),  # of its brand's policy, 0 for none
+    sa.Column("proof_required", sa.Boolean, nullable=False),
+    sa.Column("because", Json, nullable=False),
     sa.Column("case_id", sa.String(40)),
     sa.UniqueConstraint("listing_pk", "kind", "reference_id"),
     sa.Index(None, "brand_id", "pk"),

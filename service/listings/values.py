@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from service.decisions import Decision
+from service.policies.decisions import Decision
 from vision.boxes import Box
 
 VerdictWord: TypeAlias = Literal["infringing", "authorised", "not_a_match"]
@@ -84,6 +84,12 @@ class ListedMatch:
     reasons: tuple[str, ...]
     null_shift: float = 0.0
     suppressed_by: str | None = None
+    decision: Decision = "clear"
+    """What this match asks for."""
+    policy_version: int = 0
+    proof_required: bool = False
+    because: tuple[str, ...] = ()
+    """Why this was decided, for who reviews it."""
     case_id: str | None = None
     features: Mapping[str, float] = field(default_factory=dict, repr=False)
     """What score and confidence were made of, kept so that they can be derived again."""
@@ -94,7 +100,7 @@ class ListedMatch:
         del document["features"]
         document |= {"confidence": round(self.confidence, 6), "score": round(self.score, 6)}
         document |= {"box": self.box.as_list(), "reference_box": self.reference_box.as_list()}
-        return document | {"reasons": list(self.reasons)}
+        return document | {"reasons": list(self.reasons), "because": list(self.because)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +157,12 @@ class BrandMatch:
     title: str | None
     url: str | None
     seller_id: str | None
-    decision: Decision
     found_at: datetime
     match: ListedMatch
 
     def as_json(self) -> dict[str, Any]:
         """As the HTTP interface shows it."""
-        names = ("marketplace", "listing_id", "title", "url", "seller_id", "decision")
+        names = ("marketplace", "listing_id", "title", "url", "seller_id")
         listing = {name: getattr(self, name) for name in names}
         return {**self.match.as_json(), **listing, "found_at": stamp(self.found_at)}
 

@@ -19,10 +19,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from indexes.database import Database, utc_now
-from service.decisions import DEFAULT_THRESHOLDS
 from service.listings.tables import LISTINGS, VERDICTS
 from service.nulls.learning import Shift, Vote
 from service.nulls.tables import NULL_SCORES, NULL_SHIFTS, NULL_VERSIONS
+from service.policies.values import REVIEW_FROM
 
 _MOST_SCORES: Final = 1_000_000
 _COLUMNS = tuple(NULL_SHIFTS.c[one.name] for one in fields(Shift))
@@ -64,7 +64,7 @@ class NullRecords:
         )
         refuted = said.where(VERDICTS.c.verdict == "not_a_match").exists()
         confirmed = said.where(VERDICTS.c.verdict != "not_a_match").exists()
-        quiet = sa.or_(NULL_SCORES.c.confidence < DEFAULT_THRESHOLDS.review, refuted)
+        quiet = sa.or_(NULL_SCORES.c.confidence < REVIEW_FROM, refuted)
         names = (LISTINGS.c.marketplace, NULL_SCORES.c.brand_id, NULL_SCORES.c.kind)
         query = (
             sa.select(*names, LISTINGS.c.seller_id, NULL_SCORES.c.log_odds)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from service.api.dependencies import RuntimeOf
-from service.decisions import DEFAULT_THRESHOLDS
 from service.pages.rendering import page_router, render
 from service.pages.visitors import Visiting
+from service.policies.values import MONITOR_FROM
 
 router = page_router()
 REFERENCE_ROLES = ("brand", "operator", "reviewer")
@@ -25,7 +25,7 @@ def show_check(request: Request, runtime: RuntimeOf, visitor: Visiting) -> Respo
         request,
         "check.html",
         visitor=visitor,
-        convincing=DEFAULT_THRESHOLDS.monitor,
+        convincing=MONITOR_FROM,
         max_bytes=runtime.settings.image_max_bytes,
         sees_references=visitor.principal.role in REFERENCE_ROLES,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from indexes.database import utc_now
-from service.listings.judging import Judgement
+from service.listings.judging import Judgement, is_shown
 
 Found = tuple[str, str, str]
 """Brand, kind and reference of a match."""
@@ -71,5 +71,5 @@ def confidence(judgement: Judgement) -> float:
 
 
 def found(rows: Iterable[dict[str, Any]]) -> frozenset[Found]:
-    """The matches of a judgement."""
-    return frozenset((row["brand_id"], row["kind"], row["reference_id"]) for row in rows)
+    """The matches of a judgement that anybody is told of."""
+    return frozenset((row["brand_id"], row["kind"], row["reference_id"]) for row in rows if is_shown(row))

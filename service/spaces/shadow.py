@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.decisions import Thresholds
-from service.listings.judging import Judgement, Outcome, judge
+from indexes.database import utc_now
+from service.listings.judging import Judgement, Outcome, ReadBook, judge
 from service.listings.values import ListingInput
 from service.metrics import Metrics
 from service.pipeline import Checked, Engine
@@ -35,16 +35,18 @@ Candidate = tuple[LoadedSpace, float]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A listing as it was concluded, and the thresholds it was decided with."""
+    """A listing as it was concluded."""
 
     listing: ListingInput
     outcomes: Sequence[Outcome]
     judgement: Judgement
-    thresholds: Thresholds
 
 
 class Shadow:
-    """The thread and its queue, from `start` to `close`. `candidate` tells what is in shadow, `busy` when to pause."""
+    """The thread and its queue, from `start` to `close`.
+
+    `candidate` tells what is in shadow, `busy` when to pause, `read_book` by which rules it is judged.
+    """
 
     def __init__(
         self,
@@ -52,8 +54,9 @@ class Shadow:
         busy: Callable[[], bool],
         statistics: Statistics,
         metrics: Metrics,
+        read_book: ReadBook,
     ) -> None:
-        self._candidate, self._busy = candidate, busy
+        self._candidate, self._busy, self._read_book = candidate, busy, read_book
         self._statistics, self._metrics = statistics, metrics
         self._queue: queue.SimpleQueue[tuple[LoadedSpace, Judged] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -103,7 +106,7 @@ class Shadow:
         if self._waiting > MOST_PICTURES:
             return  # closing
         try:
-            compared = compare(space.engine, judged)
+            compared = compare(space.engine, judged, self._read_book)
             with self._lock:
                 self._tallies.setdefault(space.id, Tally()).add(compared)
             self._metrics.shadow_listings.labels("judged").inc()
@@ -136,7 +139,7 @@ def sampled(listing: ListingInput, share: float) -> bool:
     return int.from_bytes(digest[:4]) < share * 2**32
 
 
-def compare(engine: Engine, judged: Judged) -> Compared:
+def compare(engine: Engine, judged: Judged, read_book: ReadBook) -> Compared:
     """Judge with `engine` what was judged, and put the two side by side."""
     started = time.perf_counter()
     read = [outcome for outcome in judged.outcomes if isinstance(outcome, Checked)]
@@ -147,7 +150,7 @@ def compare(engine: Engine, judged: Judged) -> Compared:
     for one, embedding in zip(read, embedded, strict=True):
         result = engine.searcher.search(one.picture.pixels, embedding, kinds=KINDS, brand_ids=None, per_kind=None)
         again.append(Checked(one.picture, result, embedding, engine.space, engine.calibration))
-    other = judge(judged.listing, again, judged.thresholds)
+    other = judge(judged.listing, again, read_book, utc_now())
     return Compared(
         marketplace=judged.listing.marketplace,
         listing_id=judged.listing.listing_id,

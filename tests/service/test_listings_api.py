@@ -10,9 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.decisions import Thresholds
-from service.listings import ImageSource, ListingInput, Listings
-from service.listings.store import ListingStore
+from service.policies import Draft, Rule
 from tests.callers import as_role
 from tests.e2e.shop import PictureHost
 from tests.photographs import jpeg, mark
@@ -317,19 +315,12 @@ class TestUrls:
         assert client.post("/v1/search", data={"url": f"{host.address}/c.jpg"}).status_code == 422
 
 
-def test_what_is_too_faint_to_be_monitored_is_no_match_of_a_listing(client, runtime, settings, reference):
-    """A search shows what verification scored; a listing keeps and shows what counts."""
-    strict = Listings(
-        settings,
-        store=ListingStore(runtime.database),
-        pipeline=runtime.pipeline,
-        pictures=runtime.pictures,
-        fetcher=runtime.fetcher,
-        thresholds=Thresholds(monitor=1.01, review=1.02),
-    )
-    result = strict.judge(ListingInput("faint", (ImageSource(data=jpeg("coffee", 70)),)))
-    strict.close()
-    assert (result.decision, result.matches) == ("clear", ())
+def test_what_is_too_faint_to_be_monitored_is_not_told(client, runtime, brand, reference):
+    """A search shows what verification scored; a listing keeps what a policy could reach and shows what counts."""
+    runtime.policies.put(brand, Draft((Rule("stolen_photo", monitor=None, review=None),)), by="test")
+    body = send(client, jpeg("coffee", 70), listing_id="faint").json()
+    assert (body["decision"], body["matches"]) == ("clear", [])
     assert client.get("/v1/listings/default/faint").json()["matches"] == []
+    assert client.get(f"/v1/brands/{brand}/matches").json()["items"] == []
     found = client.post("/v1/search", files={"image": jpeg("coffee", 70)}).json()["matches"]
     assert reference["id"] in [match["reference_id"] for match in found]

@@ -400,6 +400,10 @@ def upgrade() -> None:
         sa.Column("features", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("null_shift", sa.Float(), nullable=False),
         sa.Column("suppressed_by", sa.String(length=40), nullable=True),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("proof_required", sa.Boolean(), nullable=False),
+        sa.Column("because", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("case_id", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(
             ["brand_id"], ["brands.id"], name=op.f("fk_listing_matches_brand_id_brands"), ondelete="CASCADE"
@@ -478,6 +482,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_pk", "marketplace", "brand_id", "kind", name=op.f("pk_null_shifts")),
     )
     op.create_index(op.f("ix_null_shifts_brand_id"), "null_shifts", ["brand_id"], unique=False)
+    op.create_table(
+        "policies",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("rules", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("proof_required", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("made_by", sa.String(length=60), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_policies_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_policies")),
+        sa.UniqueConstraint("brand_id", "version", name=op.f("uq_policies_brand_id_version")),
+    )
+    op.create_table(
+        "policy_bounds",
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("hold", sa.Float(), nullable=True),
+        sa.Column("takedown", sa.Float(), nullable=True),
+        sa.Column("set_by", sa.String(length=60), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_policy_bounds_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_policy_bounds")),
+    )
     op.create_table(
         "shadow_brands",
         sa.Column(
@@ -772,6 +803,8 @@ def downgrade() -> None:
     op.drop_table("shadow_examples")
     op.drop_table("shadow_changes")
     op.drop_table("shadow_brands")
+    op.drop_table("policy_bounds")
+    op.drop_table("policies")
     op.drop_index(op.f("ix_null_shifts_brand_id"), table_name="null_shifts")
     op.drop_table("null_shifts")
     op.drop_index(op.f("ix_null_scores_brand_id"), table_name="null_scores")

@@ -1,0 +1,130 @@
+"""One pure function from a match to what is done about it, and the values it looks at.
+
+Place in the flow: `service.listings.judging` asks for a ruling on each match of a listing, a replay on each stored
+one. The `Rulebook` was read from SQL before; nothing here reads anything. What a machine may do by itself is limited
+from above, in this order: by the brand's status, by whom it lets sell, by its rights and by its standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+from indexes.brands import BrandStatus
+from service.authorised import Authorisation, ListingFacts
+from service.policies.decisions import Decision, rank
+from service.policies.values import Policy
+from service.rights import Right, cover
+from service.rights.values import NEEDED
+
+Lane: TypeAlias = Literal["standard", "fast", "locked"]
+"""How much a brand's word counts."""
+UNVERIFIED: Final = "unverified_brand"
+_REVIEW, _HOLD = rank("review"), rank("hold")
+_WORDS: Final = {"monitor": "watched", "review": "reviewed", "hold": "held", "takedown": "taken down"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a match says: which brand, which kind, how surely. `negative` is the benign picture it was found to be."""
+
+    brand_id: str
+    kind: str
+    confidence: float
+    negative: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrandRules:
+    """All about one brand that a ruling depends on."""
+
+    status: BrandStatus
+    policy: Policy
+    rights: tuple[Right, ...] = ()
+    authorisations: tuple[Authorisation, ...] = ()
+    negatives: frozenset[str] = frozenset()
+    """Ids of the benign pictures it still has."""
+    lane: Lane = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The brands concerned, and where a marketplace sells when a listing does not say so. What is missing is gone."""
+
+    brands: Mapping[str, BrandRules] = field(default_factory=dict)
+    territories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def placed(self, facts: ListingFacts) -> ListingFacts:
+        """`facts` with the territories of its marketplace where it names none itself."""
+        places = () if facts.territories else self.territories.get(facts.marketplace, ())
+        return replace(facts, territories=places) if places else facts
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What is done about a match. One that is suppressed is `clear` and shown with what suppressed it."""
+
+    decision: Decision
+    suppressed_by: str | None = None
+    policy_version: int = 0
+    proof_required: bool = False
+    because: tuple[str, ...] = ()
+    """Reasons in plain words, for who reviews it."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether anybody is told of the match at all."""
+        return self.decision != "clear" or self.suppressed_by is not None
+
+
+def rule(book: Rulebook, facts: ListingFacts, claim: Claim, on: datetime) -> Ruling:
+    """What becomes of `claim` at `on`."""
+    facts = book.placed(facts)
+    brand = book.brands.get(claim.brand_id)
+    if brand is None or brand.status == "suspended":
+        return Ruling("clear")
+    version = brand.policy.version
+    asked, threshold = brand.policy.rule(claim.kind, facts.marketplace).decide(claim.confidence)
+    if asked == "clear":
+        return Ruling("clear", policy_version=version)
+    suppressed_by, why = _suppression(brand, facts, claim, on)
+    if suppressed_by is not None:
+        return Ruling("clear", suppressed_by, version, because=(why,))
+    source = f"policy version {version}" if version else "no policy of the brand"
+    because = [f"confidence {claim.confidence:.2f}: {_WORDS[asked]} from {threshold:.2f} by {source}"]
+    if rank(asked) < _REVIEW:
+        return Ruling(asked, None, version, because=tuple(because))
+    proof = brand.policy.proof(facts.category, facts.price_amount, facts.price_currency)
+    if proof is not None:
+        because.append(f"the policy asks sellers for proof {proof.describe()}")
+        asked = asked if rank(asked) >= _HOLD else "hold"
+    given, limit = _limited(asked, brand, claim.kind, facts.territories, on)
+    held_for_proof = proof is not None and rank(given) >= _HOLD
+    return Ruling(given, None, version, held_for_proof, (*because, *limit))
+
+
+def _suppression(brand: BrandRules, facts: ListingFacts, claim: Claim, on: datetime) -> tuple[str | None, str]:
+    if brand.status == "unverified":
+        return UNVERIFIED, "the brand is not verified yet"
+    for authorisation in brand.authorisations:
+        if authorisation.permits(facts, on):
+            return authorisation.id, "the brand lets this listing be"
+    if claim.negative is not None and claim.negative in brand.negatives:
+        return claim.negative, "the brand named this picture as harmless"
+    return None, ""
+
+
+def _limited(
+    asked: Decision, brand: BrandRules, kind: str, territories: tuple[str, ...], on: datetime
+) -> tuple[Decision, tuple[str, ...]]:
+    """`asked`, as far as the brand's rights and its standing carry it, and why not further."""
+    if rank(asked) < _HOLD:
+        return asked, ()
+    if not cover(brand.rights, kind, territories, on):
+        where = ", ".join(territories[:5]) or "every territory"
+        return "review", (f"a person decides: the brand has shown no {NEEDED[kind]} for {where}",)
+    if asked == "takedown" and brand.lane != "fast":
+        return "hold", ("held and not taken down: the brand is not in the fast lane",)
+    return asked, ()
