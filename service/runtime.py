@@ -42,6 +42,7 @@ from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
 from service.rights import Rights, Verifications
+from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
 from service.spaces import SpaceRecords, Spaces
@@ -53,6 +54,7 @@ from service.spaces.preparing import Preparing
 from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
+from service.standing import Standings, Terms
 from service.upkeep import Upkeep
 from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
@@ -76,6 +78,8 @@ class Runtime:
     marketplaces: Marketplaces
     sessions: Sessions
     idempotency: Idempotency
+    standings: Standings
+    strikes: Strikes
     spool: Spool
     fetcher: Fetcher
     words: str
@@ -189,6 +193,8 @@ class Runtime:
         self.verifications = Verifications(self.database, self.rights)
         self.authorised = Authorised(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
+        self.standings = Standings(self.database, Terms.of(self.settings))
+        self.strikes = Strikes(self.database)
         self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)

@@ -92,6 +92,22 @@ class Settings:
     """Index changes after which a snapshot is written in the background."""
     log_format: str = "json"
 
+    standing_days: float = 90.0
+    """The rolling window over which a brand's claims are counted."""
+    fast_lane_claims: int = 10
+    """Decided claims of a reason that the fast lane takes at least."""
+    fast_lane_upheld: float = 0.90
+    fast_lane_countered: float = 0.05
+    fast_lane_settle_days: float = 4.0
+    """How long a removal that only the brand wanted stands before it counts as upheld."""
+    lockout_days: float = 90.0
+    unfounded_warning: int = 5
+    """Unfounded claims within the window after which a brand is warned."""
+    unfounded_suspension: int = 10
+    """Unfounded claims within the window after which a brand that was warned is suspended."""
+    unfounded_share: float = 0.20
+    """Below this share of its decided claims a brand is neither warned nor suspended."""
+
     @property
     def sql_url(self) -> str:
         """The database URL in force."""

@@ -13,7 +13,9 @@ from service.nulls import tables as nulls
 from service.policies import tables as policies
 from service.proofs import tables as proofs
 from service.rights import tables as rights
+from service.sellers import tables as sellers
 from service.spaces import tables as spaces
+from service.standing import tables as standing
 
 OWNERS = (
     brands,
@@ -29,11 +31,13 @@ OWNERS = (
     spaces,
     nulls,
     policies,
+    standing,
     cases,
     rights,
     authorised,
     conflicts,
     proofs,
+    sellers,
 )
 """The modules, in the order their tables depend on one another."""
 

@@ -1,0 +1,9 @@
+"""Sellers: strikes with weight and decay, the restrictions that follow from them, and who shares pictures with whom.
+
+`Strikes` watches cases, `Sellers` is the way in for people, `Clusters` finds near-identical pictures between requests.
+"""
+
+from service.sellers.points import InvalidPoints, StrikeTerms
+from service.sellers.strikes import Strikes
+
+__all__ = ["InvalidPoints", "StrikeTerms", "Strikes"]
