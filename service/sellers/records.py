@@ -45,9 +45,7 @@ def terms(connection: sa.Connection, marketplace: str) -> StrikeTerms:
     return StrikeTerms.of(connection.scalar(query) or {})
 
 
-def strike(
-    connection: sa.Connection, seller_pk: int, case_id: str, *, kind: str, points: float, at: datetime
-) -> bool:
+def strike(connection: sa.Connection, seller_pk: int, case_id: str, *, kind: str, points: float, at: datetime) -> bool:
     """Give the seller a strike for a case, or give back one that was taken back; False when it stands already."""
     known = connection.execute(sa.select(*_STRIKE).where(SELLER_STRIKES.c.case_id == case_id)).one_or_none()
     if known is None:

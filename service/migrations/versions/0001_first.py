@@ -152,6 +152,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_null_versions_id")),
     )
     op.create_table(
+        "sellers",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("seller_id", sa.String(length=200), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_sellers")),
+        sa.UniqueConstraint("marketplace", "seller_id", name=op.f("uq_sellers_marketplace_seller_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "spaces",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -351,6 +361,26 @@ def upgrade() -> None:
     op.create_index("ix_catalog_references_brand_page", "catalog_references", ["brand_pk", "pk"], unique=False)
     op.create_index(op.f("ix_catalog_references_sha256"), "catalog_references", ["sha256"], unique=False)
     op.create_table(
+        "claims",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=True),
+        sa.Column("countered", sa.Boolean(), nullable=False),
+        sa.Column("counts_from", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_claims_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_claims")),
+        sa.UniqueConstraint("subject_id", name=op.f("uq_claims_subject_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_claims_brand_id_reason_counts_from"), "claims", ["brand_id", "reason", "counts_from"], unique=False
+    )
+    op.create_table(
         "job_errors",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("job_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -510,6 +540,93 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_policy_bounds")),
     )
     op.create_table(
+        "seller_actions",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("seller_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor_role", sa.String(length=16), nullable=False),
+        sa.Column("actor_id", sa.String(length=60), nullable=False),
+        sa.Column("action", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("details", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["seller_pk"], ["sellers.pk"], name=op.f("fk_seller_actions_seller_pk_sellers"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_seller_actions")),
+        sa.UniqueConstraint("id", name=op.f("uq_seller_actions_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_seller_actions_seller_pk"), "seller_actions", ["seller_pk"], unique=False)
+    op.create_table(
+        "seller_pictures",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("listing_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("seller_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("picture", sa.String(length=64), nullable=False),
+        sa.Column("similarity", sa.Float(), nullable=False),
+        sa.Column("space", sa.String(length=100), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["listing_pk"], ["listings.pk"], name=op.f("fk_seller_pictures_listing_pk_listings"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["seller_pk"], ["sellers.pk"], name=op.f("fk_seller_pictures_seller_pk_sellers"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_seller_pictures")),
+        sa.UniqueConstraint("listing_pk", "position", name=op.f("uq_seller_pictures_listing_pk_position")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_seller_pictures_picture_seller_pk"), "seller_pictures", ["picture", "seller_pk"], unique=False
+    )
+    op.create_index(op.f("ix_seller_pictures_seller_pk"), "seller_pictures", ["seller_pk"], unique=False)
+    op.create_index(op.f("ix_seller_pictures_sha256"), "seller_pictures", ["sha256"], unique=False)
+    op.create_table(
+        "seller_restrictions",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("seller_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("level", sa.String(length=16), nullable=False),
+        sa.Column("points", sa.Float(), nullable=False),
+        sa.Column("by_hand", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("appealed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_because", sa.String(length=24), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["seller_pk"], ["sellers.pk"], name=op.f("fk_seller_restrictions_seller_pk_sellers"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_seller_restrictions")),
+        sa.UniqueConstraint("id", name=op.f("uq_seller_restrictions_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_seller_restrictions_seller_pk"), "seller_restrictions", ["seller_pk"], unique=False)
+    op.create_table(
+        "seller_strikes",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("seller_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("points", sa.Float(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_back_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("taken_back_for", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["seller_pk"], ["sellers.pk"], name=op.f("fk_seller_strikes_seller_pk_sellers"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_seller_strikes")),
+        sa.UniqueConstraint("case_id", name=op.f("uq_seller_strikes_case_id")),
+        sa.UniqueConstraint("id", name=op.f("uq_seller_strikes_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_seller_strikes_seller_pk"), "seller_strikes", ["seller_pk"], unique=False)
+    op.create_table(
         "shadow_brands",
         sa.Column(
             "space_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -591,6 +708,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_space_events")),
     )
     op.create_index(op.f("ix_space_events_space_pk"), "space_events", ["space_pk"], unique=False)
+    op.create_table(
+        "standing_events",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("event", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("figures", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_standing_events_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_standing_events")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_standing_events_brand_id_pk"), "standing_events", ["brand_id", "pk"], unique=False)
+    op.create_table(
+        "standings",
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("lane", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("figures", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_standings_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "reason", name=op.f("pk_standings")),
+    )
+    op.create_index(op.f("ix_standings_computed_at"), "standings", ["computed_at"], unique=False)
     op.create_table(
         "case_entries",
         sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -795,6 +943,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_case_messages_case_pk"), table_name="case_messages")
     op.drop_table("case_messages")
     op.drop_table("case_entries")
+    op.drop_index(op.f("ix_standings_computed_at"), table_name="standings")
+    op.drop_table("standings")
+    op.drop_index(op.f("ix_standing_events_brand_id_pk"), table_name="standing_events")
+    op.drop_table("standing_events")
     op.drop_index(op.f("ix_space_events_space_pk"), table_name="space_events")
     op.drop_table("space_events")
     op.drop_table("shadow_totals")
@@ -803,6 +955,16 @@ def downgrade() -> None:
     op.drop_table("shadow_examples")
     op.drop_table("shadow_changes")
     op.drop_table("shadow_brands")
+    op.drop_index(op.f("ix_seller_strikes_seller_pk"), table_name="seller_strikes")
+    op.drop_table("seller_strikes")
+    op.drop_index(op.f("ix_seller_restrictions_seller_pk"), table_name="seller_restrictions")
+    op.drop_table("seller_restrictions")
+    op.drop_index(op.f("ix_seller_pictures_sha256"), table_name="seller_pictures")
+    op.drop_index(op.f("ix_seller_pictures_seller_pk"), table_name="seller_pictures")
+    op.drop_index(op.f("ix_seller_pictures_picture_seller_pk"), table_name="seller_pictures")
+    op.drop_table("seller_pictures")
+    op.drop_index(op.f("ix_seller_actions_seller_pk"), table_name="seller_actions")
+    op.drop_table("seller_actions")
     op.drop_table("policy_bounds")
     op.drop_table("policies")
     op.drop_index(op.f("ix_null_shifts_brand_id"), table_name="null_shifts")
@@ -819,6 +981,8 @@ def downgrade() -> None:
     op.drop_table("listing_images")
     op.drop_index(op.f("ix_job_errors_job_pk"), table_name="job_errors")
     op.drop_table("job_errors")
+    op.drop_index(op.f("ix_claims_brand_id_reason_counts_from"), table_name="claims")
+    op.drop_table("claims")
     op.drop_index(op.f("ix_catalog_references_sha256"), table_name="catalog_references")
     op.drop_index("ix_catalog_references_brand_page", table_name="catalog_references")
     op.drop_table("catalog_references")
@@ -846,6 +1010,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("status = 'active'"),
     )
     op.drop_table("spaces")
+    op.drop_table("sellers")
     op.drop_table("null_versions")
     op.drop_table("marketplaces")
     op.drop_index(op.f("ix_listings_judged_at"), table_name="listings")
