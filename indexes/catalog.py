@@ -7,8 +7,8 @@ the changes; `indexes.search` joins candidates back to these rows. Knows no pict
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -33,11 +33,19 @@ _BRAND_FIELDS = tuple(field.name for field in dataclasses.fields(Brand))
 _BRAND_COLUMNS = tuple(BRANDS.c[name].label(f"brand__{name}") for name in _BRAND_FIELDS)
 
 
+OnChange: TypeAlias = Callable[[sa.Connection, Sequence[Reference], bool], None]
+"""Told of references as they are after a write, in its transaction; with True of references that were erased."""
+
+
+def _ignore(_connection: sa.Connection, _references: Sequence[Reference], _erased: bool) -> None:
+    pass
+
+
 class Catalog:
     """The references of all brands. Every write is durable when its method returns."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, on_change: OnChange = _ignore) -> None:
+        self._database, self._on_change = database, on_change
 
     def add(self, new: NewReference, space: Space, regions: Regions) -> Reference:
         """Add one active reference with its embedding.
@@ -51,7 +59,9 @@ class Catalog:
         """Add several references in one transaction, all or none; errors as in `add`. Keeps the order."""
         try:
             with self._database.write() as connection:
-                return _insert(connection, items, space)
+                added = _insert(connection, items, space)
+                self._on_change(connection, added, False)
+                return added
         except IntegrityError as error:
             raise self._explain(items, error) from error
 
@@ -72,7 +82,9 @@ class Catalog:
             old = _one(connection, REFERENCES.c.id == reference_id)
             connection.execute(sa.delete(EMBEDDINGS).where(EMBEDDINGS.c.reference_pk == old.pk))
             connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
-            return _change(connection, old, values)
+            changed = _change(connection, old, values)
+            self._on_change(connection, [changed], False)
+        return changed
 
     def embed(self, items: Sequence[tuple[Reference, Regions]], space: Space) -> int:
         """Give references their vectors in `space`, beside those of other spaces; returns how many got them.
@@ -124,7 +136,11 @@ class Catalog:
             raise ValueError(f"a reference has no changeable field {', '.join(sorted(unknown))}")
         with self._database.write() as connection:
             old = _one(connection, REFERENCES.c.id == reference_id)
-            return _change(connection, old, changed) if changed else old
+            if not changed:
+                return old
+            new = _change(connection, old, changed)
+            self._on_change(connection, [new], False)
+        return new
 
     def delete(self, reference_id: str) -> Reference:
         """Remove the reference and its embeddings; returns what it was. Its blob is the caller's (see `uses`)."""
@@ -132,21 +148,25 @@ class Catalog:
             old = _one(connection, REFERENCES.c.id == reference_id)
             connection.execute(sa.delete(REFERENCES).where(REFERENCES.c.pk == old.pk))
             changes.record(connection, [Change(old.brand_pk, old.pk)])
+            self._on_change(connection, [old], True)
         return old
 
     def disable_missing(self, brand_id: str, keep_ids: Collection[str], kinds: Collection[Kind] = KINDS) -> int:
         """Disable the brand's active references of `kinds` whose id is not in `keep_ids`; returns how many."""
         keep = frozenset(keep_ids)
-        query = sa.select(REFERENCES.c.pk, REFERENCES.c.id, REFERENCES.c.brand_pk).select_from(_JOINED)
+        query = sa.select(*COLUMNS).select_from(_JOINED)
         query = query.where(BRANDS.c.id == brand_id, REFERENCES.c.kind.in_(kinds), REFERENCES.c.status == "active")
         with self._database.write() as connection:
-            gone = [row for row in connection.execute(query) if row.id not in keep]
+            gone = [as_reference(row) for row in connection.execute(query) if row.id not in keep]
+            now = utc_now()
             for start in range(0, len(gone), _CHUNK):
-                pks = [row.pk for row in gone[start : start + _CHUNK]]
-                values = {"status": "disabled", "updated_at": utc_now()}
+                pks = [one.pk for one in gone[start : start + _CHUNK]]
+                values = {"status": "disabled", "updated_at": now}
                 connection.execute(sa.update(REFERENCES).where(REFERENCES.c.pk.in_(pks)).values(values))
             if gone:
-                changes.record(connection, [Change(row.brand_pk, row.pk) for row in gone])
+                changes.record(connection, [Change(one.brand_pk, one.pk) for one in gone])
+                disabled = [dataclasses.replace(one, status="disabled", updated_at=now) for one in gone]
+                self._on_change(connection, disabled, False)
         return len(gone)
 
     def get(self, reference_id: str) -> Reference:

@@ -45,6 +45,11 @@ class Metrics:
         self.shadow_listings = self._counter(
             "shadow_listings", "Listings offered to a space in shadow: judged, shed or failed.", "outcome"
         )
+        self.webhooks = self._gauge("webhook_deliveries", "Webhook deliveries by state.", "state")
+        self.webhook_attempts = self._counter(
+            "webhook_attempts", "Attempts of this process: delivered, failed or dead.", "outcome"
+        )
+        self.webhook_lag = self._gauge("webhook_lag_seconds", "Age of the oldest message still to be delivered.")
         self.state = self._gauge("state", "1 for the state the process is in.", "state")
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:

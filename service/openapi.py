@@ -36,6 +36,7 @@ TAGS = {
     "jobs": "Long work, its progress and its errors.",
     "marketplaces": "The tenants that send listings.",
     "keys": "Who may call.",
+    "webhooks": "Who is told of what, signed, at least once.",
     "spaces": "The models whose vectors are compared.",
     "health": "For supervisors and Prometheus.",
 }

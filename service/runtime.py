@@ -20,6 +20,7 @@ from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import MATCH_KINDS, Match, Searcher
 from indexes.words import WordSearch
+from service.announcements import EVENTS, ReferenceAnnouncer
 from service.authorised import Authorised
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
@@ -42,6 +43,7 @@ from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
 from service.rights import Rights, Verifications
+from service.sealing import Sealer
 from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
@@ -56,6 +58,7 @@ from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
 from service.standing import Standings, Terms
 from service.upkeep import Upkeep
+from service.webhooks import Webhooks
 from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
 from vision.verification import LogoVerifier, PhotoVerifier
@@ -77,6 +80,7 @@ class Runtime:
     keys: Keys
     marketplaces: Marketplaces
     sessions: Sessions
+    webhooks: Webhooks
     idempotency: Idempotency
     standings: Standings
     strikes: Strikes
@@ -179,8 +183,10 @@ class Runtime:
         with disk_errors():
             upgrade(self.database)
         self.blobs = BlobStore(self.settings.pictures_url)
+        self._open_webhooks(stack)
         self.brands = Brands(self.database)
-        self.catalog = Catalog(self.database)
+        announcer = ReferenceAnnouncer(self.webhooks.outbox)
+        self.catalog = Catalog(self.database, on_change=announcer.changed)
         self.pictures = PictureKeeper(self.blobs, pictures_in_use(self.database))
         limits = DecodeLimits(max_bytes=self.settings.image_max_bytes, max_pixels=self.settings.image_max_pixels)
         self.previews = Previews(self.blobs, limits=limits)
@@ -199,6 +205,18 @@ class Runtime:
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
+
+    def _open_webhooks(self, stack: contextlib.ExitStack) -> None:
+        with disk_errors():
+            sealer = Sealer.open_for(self.settings.data_dir, secret_key=self.settings.secret_key)
+        self.webhooks = Webhooks(
+            self.settings,
+            self.database,
+            sealer,
+            events=EVENTS,
+            on_outcome=lambda outcome: self.metrics.webhook_attempts.labels(outcome).inc(),
+        )
+        stack.callback(self.webhooks.close)
 
     def _open_spaces(
         self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
@@ -255,7 +273,7 @@ class Runtime:
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
-        store = ListingStore(self.database)
+        store = ListingStore(self.database, self.webhooks.outbox)
         self.listings = Listings(
             self.settings,
             store=store,
@@ -289,6 +307,7 @@ class Runtime:
             gallery=self.spaces,
             fetcher=self.fetcher,
         )
+        self.webhooks.start()
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
         self.metrics.before_render(self._measure)
@@ -317,6 +336,7 @@ class Runtime:
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""
         self.retention.purge()
+        self.webhooks.purge()
         self.nulls.learn_when_due()
 
     def _rejudge(self, space_id: str, match: Match, shift: float) -> Judgement | None:
@@ -345,6 +365,9 @@ class Runtime:
         lowered = [null.kind for null in self.nulls.frozen.nulls if null.shift > 0]
         for found in MATCH_KINDS.values():
             self.metrics.null_shifts.labels(found).set(lowered.count(found))
+        for state, count in self.webhooks.counts().items():
+            self.metrics.webhooks.labels(state).set(count)
+        self.metrics.webhook_lag.set(self.webhooks.lag())
         self.metrics.jobs.clear()
         for state, count in self.jobs.counts().items():
             self.metrics.jobs.labels(state).set(count)

@@ -46,6 +46,8 @@ class Settings:
     operator_key: str | None = field(default=None, repr=False)
     signing_key: Path | None = None
     """PEM file of the Ed25519 key that signs evidence packets; None is one made inside `data_dir`."""
+    secret_key: str | None = field(default=None, repr=False)
+    """Seals secrets in the database; None is a key file in `data_dir`. The same for all processes on one database."""
     fetch_allow: tuple[str, ...] = ()
     """Private hosts or CIDRs that picture URLs and webhooks may reach."""
     fetch_timeout: float = 10.0
@@ -84,6 +86,8 @@ class Settings:
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30
+    webhook_days: int = 30
+    """How long deliveries that are over can be looked up and sent again."""
     job_lease: float = 15.0
     """After so long without a sign of life a job is taken from its process and gone on with by another."""
     shadow_share: float = 0.1

@@ -16,6 +16,7 @@ from service.rights import tables as rights
 from service.sellers import tables as sellers
 from service.spaces import tables as spaces
 from service.standing import tables as standing
+from service.webhooks import tables as webhooks
 
 OWNERS = (
     brands,
@@ -38,6 +39,7 @@ OWNERS = (
     conflicts,
     proofs,
     sellers,
+    webhooks,
 )
 """The modules, in the order their tables depend on one another."""
 

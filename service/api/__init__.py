@@ -19,6 +19,7 @@ from service.api import (
     search,
     spaces,
     verdicts,
+    webhooks,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     verdicts.router,
     listings.router,
     search.router,
+    webhooks.router,
     spaces.router,
     health.router,
     docs.router,

@@ -22,6 +22,7 @@ from service.listings.reading import brand_match, brand_matches, images_of, matc
 from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
 from service.listings.values import BrandMatch, ListingResult
 from service.nulls.tables import NULL_SCORES
+from service.webhooks import Outbox
 
 _REVISION = sa.text(
     "INSERT INTO counters (name, value) VALUES ('listings', 1) "
@@ -49,8 +50,8 @@ class BrandsGone(Exception):
 class ListingStore:
     """The tables `listings`, `listing_images` and `listing_matches`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox | None = None) -> None:
+        self._database, self._outbox = database, outbox
 
     def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row], scores: Sequence[Row] = ()) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns.
@@ -71,7 +72,14 @@ class ListingStore:
             for row in matches:
                 match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
                 connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
-            return Saved(_read(connection, [pk])[0], dropped)
+            saved = Saved(_read(connection, [pk])[0], dropped)
+            self._announce(connection, saved.result)
+        return saved
+
+    def _announce(self, connection: sa.Connection, result: ListingResult) -> None:
+        if self._outbox is not None:
+            slug = result.listing.marketplace
+            self._outbox.put(connection, "listing.decided", slug, result.as_json, decision=result.decision)
 
     def get(self, marketplace: str, listing_id: str) -> ListingResult:
         """The last result; `NotFound`."""

@@ -51,6 +51,11 @@ WHO_MAY = {
     "POST /v1/listings/{marketplace}/{listing_id}/verdicts": "operator ingest reviewer",
     "GET /v1/verdicts": "operator reviewer",
     "POST /v1/search": "operator ingest brand reviewer",
+    "POST /v1/webhooks": "operator",
+    "GET /v1/webhooks": "operator",
+    "DELETE /v1/webhooks/{webhook_id}": "operator",
+    "GET /v1/webhooks/{webhook_id}/deliveries": "operator",
+    "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry": "operator",
     "GET /v1/spaces": "operator",
     "POST /v1/spaces": "operator",
     "POST /v1/spaces/{space_id}/{step}": "operator",
@@ -82,7 +87,7 @@ class House:
         method, path = call.split()
         for name, value in {**NOTHING, **names}.items():
             path = path.replace("{" + name + "}", value)
-        for name in ("reference_id", "listing_id", "key_id", "job_id", "space_id"):
+        for name in ("reference_id", "listing_id", "key_id", "job_id", "space_id", "webhook_id", "delivery_id"):
             path = path.replace("{" + name + "}", "nothing")
         assert "{" not in path, path
         body = {} if method == "PATCH" else None

@@ -228,6 +228,22 @@ def upgrade() -> None:
     op.create_index(op.f("ix_web_sessions_expires_at"), "web_sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_web_sessions_key_id"), "web_sessions", ["key_id"], unique=False)
     op.create_table(
+        "webhooks",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=True),
+        sa.Column("decisions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_because", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_webhooks")),
+        sa.UniqueConstraint("id", name=op.f("uq_webhooks_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "authorisations",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -740,6 +756,40 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_standings_computed_at"), "standings", ["computed_at"], unique=False)
     op.create_table(
+        "webhook_deliveries",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("webhook_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("give_up_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease", sa.String(length=40), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("response_status", sa.Integer(), nullable=True),
+        sa.Column("last_error", sa.String(length=300), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["webhook_pk"], ["webhooks.pk"], name=op.f("fk_webhook_deliveries_webhook_pk_webhooks"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint("id", name=op.f("uq_webhook_deliveries_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_webhook_deliveries_state_finished_at"), "webhook_deliveries", ["state", "finished_at"], unique=False
+    )
+    op.create_index(
+        op.f("ix_webhook_deliveries_webhook_pk_state_next_attempt_at"),
+        "webhook_deliveries",
+        ["webhook_pk", "state", "next_attempt_at"],
+        unique=False,
+    )
+    op.create_table(
         "case_entries",
         sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -943,6 +993,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_case_messages_case_pk"), table_name="case_messages")
     op.drop_table("case_messages")
     op.drop_table("case_entries")
+    op.drop_index(op.f("ix_webhook_deliveries_webhook_pk_state_next_attempt_at"), table_name="webhook_deliveries")
+    op.drop_index(op.f("ix_webhook_deliveries_state_finished_at"), table_name="webhook_deliveries")
+    op.drop_table("webhook_deliveries")
     op.drop_index(op.f("ix_standings_computed_at"), table_name="standings")
     op.drop_table("standings")
     op.drop_index(op.f("ix_standing_events_brand_id_pk"), table_name="standing_events")
@@ -998,6 +1051,7 @@ def downgrade() -> None:
     op.drop_table("brand_rights")
     op.drop_index(op.f("ix_authorisations_brand_id_pk"), table_name="authorisations")
     op.drop_table("authorisations")
+    op.drop_table("webhooks")
     op.drop_index(op.f("ix_web_sessions_key_id"), table_name="web_sessions")
     op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
     op.drop_table("web_sessions")

@@ -1,0 +1,91 @@
+"""The outbox: what happened is written down for every endpoint that listens, in the transaction in which it happened.
+
+Place in the flow: called by whoever writes a listing, a case or a reference; `service.webhooks.sender` takes it from
+here. What is rolled back is never told, and what is committed is told at least once, whatever happens to the process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sa
+
+from indexes.database import utc_now
+from indexes.ids import new_id
+from service.sealing import Sealer
+from service.webhooks.rows import listening
+from service.webhooks.tables import DELIVERIES
+
+Payload: TypeAlias = dict[str, Any] | Callable[[], dict[str, Any]]
+PATIENCE: Final = timedelta(hours=72)
+"""How long a delivery is tried before it is dead."""
+
+
+class Outbox:
+    """Puts messages into other people's transactions. `on_put` hears of each: it may be about to be committed."""
+
+    def __init__(
+        self,
+        sealer: Sealer,
+        *,
+        on_put: Callable[[], object] = lambda: None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._sealer, self._on_put, self._clock = sealer, on_put, clock
+
+    def put(
+        self,
+        connection: sa.Connection,
+        event: str,
+        marketplace: str | None,
+        payload: Payload,
+        *,
+        decision: str | None = None,
+    ) -> int:
+        """One delivery for each endpoint that wants `event`; how many. `payload` is asked for only if there is one."""
+        return self.put_all(connection, event, marketplace, [payload], decision=decision)
+
+    def put_all(
+        self,
+        connection: sa.Connection,
+        event: str,
+        marketplace: str | None,
+        payloads: Iterable[Payload],
+        *,
+        decision: str | None = None,
+    ) -> int:
+        """As `put`, for the same thing happening to many."""
+        hooks = [hook for hook in listening(connection) if hook.wants(event, marketplace, decision)]
+        if not hooks:
+            return 0
+        now = self._clock()
+        bodies = (_body(event, payload, now) for payload in payloads)
+        rows = [self._row(hook.pk, event, body, now) for body in bodies for hook in hooks]
+        if rows:
+            connection.execute(sa.insert(DELIVERIES), rows)
+            self._on_put()
+        return len(rows)
+
+    def _row(self, webhook_pk: int, event: str, body: bytes, now: datetime) -> dict[str, Any]:
+        delivery_id = new_id("msg")
+        return {
+            "id": delivery_id,
+            "webhook_pk": webhook_pk,
+            "event": event,
+            "payload": self._sealer.seal(body, delivery_id),
+            "state": "pending",
+            "attempts": 0,
+            "round": 0,
+            "next_attempt_at": now,
+            "give_up_at": now + PATIENCE,
+            "created_at": now,
+        }
+
+
+def _body(event: str, payload: Payload, now: datetime) -> bytes:
+    data = payload() if callable(payload) else payload
+    message = {"type": event, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
