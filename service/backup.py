@@ -29,6 +29,13 @@ from service.errors import ServiceError
 from service.migrations import rows
 
 FORMAT: Final = 1
+_NAMED_BY: Final = {
+    "catalog_references": ("sha256",),
+    "listing_images": ("sha256",),
+    "brand_rights": ("document_sha256",),
+    "negatives": ("sha256",),
+}
+"""Columns that name files in the store, by table."""
 _MEMBER: Final = re.compile(r"tables/[a-z_]+\.jsonl|pictures/[0-9a-f]{64}|manifest\.json")
 _PIECE: Final = 1 << 20
 
@@ -128,18 +135,16 @@ def _write_rows(file: IO[bytes], table: Iterator[rows.Row], pictures: dict[str, 
     for row in table:
         count += 1
         file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        if (sha256 := _picture_of(name, row)) is not None:
-            pictures[sha256] = None
+        pictures.update(dict.fromkeys(_pictures_of(name, row)))
     file.seek(0)
     return count
 
 
-def _picture_of(table: str, row: Mapping[str, Any]) -> str | None:
-    """The picture in the store that a row names: every reference's, and those of listings that were kept."""
-    if table == "catalog_references" or (table == "listing_images" and row["kept"]):
-        sha256: str | None = row["sha256"]
-        return sha256
-    return None
+def _pictures_of(table: str, row: Mapping[str, Any]) -> list[str]:
+    """The files in the store that a row names; of listings only the pictures that were kept."""
+    if table == "listing_images" and not row["kept"]:
+        return []
+    return [row[column] for column in _NAMED_BY.get(table, ()) if row[column] is not None]
 
 
 def _add(archive: tarfile.TarFile, files: dict[str, list[Any]], name: str, file: IO[bytes]) -> None:

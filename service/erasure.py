@@ -15,7 +15,7 @@ def erase_brand(runtime: Runtime, brand_id: str) -> None:
     """Erase the brand; `NotFound` when there is none."""
     runtime.brands.get(brand_id)
     runtime.keys.delete_of_brand(brand_id)
-    pictures = set(_pictures(runtime, brand_id))
+    pictures = {*_pictures(runtime, brand_id), *runtime.rights.documents(brand_id)}
     runtime.brands.delete(brand_id)
     runtime.gallery.catch_up()
     runtime.pictures.release(pictures)

@@ -28,6 +28,8 @@ photo or a brand's logo and shows the proof.
 
 TAGS = {
     "brands": "The tenants whose pictures are protected.",
+    "rights": "What a brand owns, and whether an operator believes it.",
+    "authorised use": "What a brand allows: sellers, listings, products and pictures.",
     "references": "A brand's pictures: product photos and logos.",
     "catalogs": "Many references at once, from a zip or a feed.",
     "listings": "What a marketplace sells, judged against every brand's references.",
@@ -68,6 +70,7 @@ REFUSALS = {
     "404": "There is none that this key may see.",
     "409": "Something that exists stands in the way.",
     "413": "More than the limits allow.",
+    "429": "Too much at once; see `Retry-After`.",
     "415": "No picture we read, or the wrong type of body.",
     "422": "Well-formed but not valid; `errors` says where.",
     "503": "Starting, draining or at capacity; see `Retry-After`.",
@@ -137,6 +140,8 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         found.append("409")
     if content or operation.get("parameters"):
         found.append("422")
+    if method == "POST" and not operation.get("security"):
+        found.append("429")
     if path.startswith("/v1/") or path == "/readyz":
         found.append("503")
     return sorted(found)

@@ -16,23 +16,27 @@ import sqlalchemy as sa
 from indexes.database import Database, utc_now
 from indexes.errors import NotFound
 from indexes.references import REFERENCES
+from service.authorised.tables import NEGATIVES
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.tables import LISTING_IMAGES
+from service.rights.tables import RIGHTS
 from service.settings import Settings
 
 _AT_ONCE = 200
 
 
 def pictures_in_use(database: Database) -> Callable[[Collection[str]], frozenset[str]]:
-    """A function that tells which SHA-256 some reference or kept listing picture names."""
+    """A function that tells which SHA-256 some reference, kept listing picture, right or negative names."""
 
     def in_use(sha256s: Collection[str]) -> frozenset[str]:
         of_references = sa.select(REFERENCES.c.sha256).where(REFERENCES.c.sha256.in_(sha256s))
         of_listings = sa.select(LISTING_IMAGES.c.sha256).where(LISTING_IMAGES.c.sha256.in_(sha256s))
+        of_rights = sa.select(RIGHTS.c.document_sha256).where(RIGHTS.c.document_sha256.in_(sha256s))
+        of_negatives = sa.select(NEGATIVES.c.sha256).where(NEGATIVES.c.sha256.in_(sha256s))
         with database.read() as connection:
-            rows = connection.scalars(of_references.union(of_listings.where(LISTING_IMAGES.c.kept)))
-            return frozenset(rows)
+            named = of_references.union(of_listings.where(LISTING_IMAGES.c.kept), of_rights, of_negatives)
+            return frozenset(connection.scalars(named))
 
     return in_use
 

@@ -42,7 +42,7 @@ from service.policies import Policies
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
-from service.rights import Rights, Verifications
+from service.rights import Registration, Rights, Verifications
 from service.sealing import Sealer
 from service.sellers import Strikes
 from service.sessions import Sessions
@@ -97,6 +97,7 @@ class Runtime:
     policies: Policies
     listings: Listings
     verdicts: Verdicts
+    registration: Registration
     rights: Rights
     verifications: Verifications
     authorised: Authorised
@@ -195,6 +196,7 @@ class Runtime:
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
+        self.registration = Registration.hourly(self.brands, self.keys, self.settings.registrations_per_hour)
         self.rights = Rights(self.database)
         self.verifications = Verifications(self.database, self.rights)
         self.authorised = Authorised(self.database)

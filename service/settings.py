@@ -83,6 +83,8 @@ class Settings:
     """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
     expected_logo_share: float | None = None
 
+    registrations_per_hour: int = 10
+    """Brands that one address may register within an hour."""
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30

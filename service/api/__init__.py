@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from service.api import (
+    authorisations,
     batch,
     brands,
     catalogs,
@@ -16,6 +17,8 @@ from service.api import (
     marketplaces,
     problem_pages,
     references,
+    registration,
+    rights,
     search,
     spaces,
     verdicts,
@@ -24,6 +27,9 @@ from service.api import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     brands.router,
+    registration.router,
+    rights.router,
+    authorisations.router,
     catalogs.router,
     marketplaces.router,
     keys.router,

@@ -97,11 +97,20 @@ def read_brand(brand_id: str, runtime: RuntimeOf, principal: BrandOrOperator) ->
 
 
 @router.patch("/{brand_id}", summary="Change a brand")
-def change_brand(brand_id: str, body: BrandChange, runtime: RuntimeOf, _: Operator) -> BrandOut:
-    """Suspending a brand takes its references out of every result at once."""
+def change_brand(brand_id: str, body: BrandChange, runtime: RuntimeOf, principal: Operator) -> BrandOut:
+    """Suspending a brand takes its references out of every result at once. A change of status stays on record."""
     changes = body.model_dump(exclude_none=True)
     if "contact_email" in body.model_fields_set:
         changes["contact_email"] = body.contact_email
+    if status := changes.pop("status", None):
+        runtime.verifications.decide(
+            brand_id,
+            status,
+            right_id=None,
+            reason="Set by an operator, without a right.",
+            decided_by=principal.key_id,
+            against_right=False,
+        )
     return BrandOut.model_validate(runtime.brands.update(brand_id, **changes))
 
 

@@ -5,12 +5,16 @@ PostgreSQL takes no zero character and UTF-8 no half of a character, and the far
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+
+from service.territories import normalise
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def is_storable(text: str) -> bool:
@@ -25,8 +29,21 @@ def _in_utc(when: datetime) -> datetime:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+def _whole_day(given: Any) -> Any:
+    """A day without a time is meant to its end."""
+    return f"{given}T23:59:59Z" if isinstance(given, str) and _DAY.fullmatch(given) else given
+
+
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """A time of people, in UTC."""
+LastMoment = Annotated[Moment, BeforeValidator(_whole_day)]
+"""Until when something holds, that moment included; a day alone is meant to its end."""
+Territories = Annotated[
+    list[Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}$")]],
+    Field(max_length=300, description="Codes such as `EU`, `DE` or `WO`; none is everywhere."),
+    AfterValidator(lambda codes: list(normalise(codes))),
+]
+"""Where something holds."""
 
 
 class Sent(BaseModel):

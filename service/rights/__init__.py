@@ -4,8 +4,19 @@
 made of it. Knows no listing and no policy.
 """
 
+from service.rights.registration import Registered, Registration
 from service.rights.rights import Rights
 from service.rights.values import NewRight, Right, RightType, cover
 from service.rights.verifications import Verification, Verifications
 
-__all__ = ["NewRight", "Right", "RightType", "Rights", "Verification", "Verifications", "cover"]
+__all__ = [
+    "NewRight",
+    "Registered",
+    "Registration",
+    "Right",
+    "RightType",
+    "Rights",
+    "Verification",
+    "Verifications",
+    "cover",
+]

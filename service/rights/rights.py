@@ -69,6 +69,12 @@ class Rights:
             found = [_right(row) for row in connection.execute(query)]
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
 
+    def documents(self, brand_id: str) -> frozenset[str]:
+        """The SHA-256 of every document of a brand."""
+        query = sa.select(RIGHTS.c.document_sha256).where(RIGHTS.c.brand_id == brand_id)
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(query.where(RIGHTS.c.document_sha256.is_not(None))))
+
     def of_brand(self, connection: sa.Connection, brand_id: str) -> Sequence[Right]:
         """Every right of a brand, whether in force or not, in the caller's transaction."""
         return self.of_brands(connection, [brand_id])[brand_id]

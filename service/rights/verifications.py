@@ -48,18 +48,27 @@ class Verifications:
         self._database, self._rights, self._clock = database, rights, clock
 
     def decide(
-        self, brand_id: str, status: BrandStatus, *, right_id: str | None, reason: str, decided_by: str
+        self,
+        brand_id: str,
+        status: BrandStatus,
+        *,
+        right_id: str | None,
+        reason: str,
+        decided_by: str,
+        against_right: bool = True,
     ) -> Verification:
         """Give the brand a status; `NotFound` for a brand that is unknown.
 
-        `Invalid` for `verified` without a right of that brand which is in force, and for a right of somebody else.
+        `Invalid` for a right of somebody else, and, unless `against_right` is false, for `verified` without a right
+        of that brand which is in force.
         """
         with self._database.write() as connection:
             status_of = sa.select(BRANDS.c.status).where(BRANDS.c.id == brand_id).with_for_update()
             before = connection.scalar(status_of)
             if before is None:
                 raise NotFound("There is no such brand.")
-            self._check(connection, brand_id, status, right_id)
+            if against_right:
+                self._check(connection, brand_id, status, right_id)
             connection.execute(sa.update(BRANDS).where(BRANDS.c.id == brand_id).values(status=status))
             values = {"id": new_id("vfy"), "brand_id": brand_id, "status": status, "before": before}
             values |= {"right_id": right_id, "reason": reason, "decided_by": decided_by, "decided_at": self._clock()}
