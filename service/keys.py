@@ -21,8 +21,10 @@ from indexes.ids import new_id
 from indexes.paging import Page, decode_cursor, encode_cursor
 from service.errors import Invalid
 
-Role = Literal["operator", "ingest", "brand", "reviewer"]
-ROLES: tuple[Role, ...] = get_args(Role)
+KeyRole = Literal["operator", "ingest", "brand", "reviewer"]
+ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
+"""The roles a key can have. A `seller` has none: a case's token speaks for them."""
+Role = KeyRole | Literal["seller"]
 ENVIRONMENT_KEY_ID = "key_environment"
 """Key id of the operator key that stands in the settings and not in the table."""
 
@@ -46,7 +48,7 @@ class Key:
 
     pk: int
     id: str
-    role: Role
+    role: KeyRole
     name: str
     brand_id: str | None
     marketplace: str | None
@@ -55,12 +57,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. `brand_id` is set for a brand, `marketplace` for ingest."""
+    """Who is asking. `brand_id` is set for a brand, `marketplace` for ingest, `case_id` for a seller."""
 
     role: Role
     key_id: str
     brand_id: str | None = None
     marketplace: str | None = None
+    case_id: str | None = None
 
     def may_see_brand(self, brand_id: str) -> bool:
         """Operators and reviewers see every brand, a brand its own."""
@@ -79,7 +82,7 @@ class Keys:
         self._operator_hash = _hash(operator_key) if operator_key else None
 
     def create(
-        self, role: Role, name: str, *, brand_id: str | None = None, marketplace: str | None = None
+        self, role: KeyRole, name: str, *, brand_id: str | None = None, marketplace: str | None = None
     ) -> tuple[Key, str]:
         """A new key and its secret, which nobody can read again. `Invalid` when role and tenant do not fit."""
         _check(role, brand_id, marketplace)

@@ -34,6 +34,7 @@ TAGS = {
     "catalogs": "Many references at once, from a zip or a feed.",
     "listings": "What a marketplace sells, judged against every brand's references.",
     "verdicts": "What a person said of a match.",
+    "cases": "What happens to a listing after it was flagged, until it ends.",
     "search": "One picture against the references, nothing stored.",
     "jobs": "Long work, its progress and its errors.",
     "marketplaces": "The tenants that send listings.",

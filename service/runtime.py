@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from datetime import timedelta
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
@@ -22,6 +23,7 @@ from indexes.search import MATCH_KINDS, Match, Searcher
 from indexes.words import WordSearch
 from service.announcements import EVENTS, ReferenceAnnouncer
 from service.authorised import Authorised
+from service.cases import Cases
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
@@ -95,6 +97,7 @@ class Runtime:
     pipeline: Pipeline
     enrolment: Enrolment
     policies: Policies
+    cases: Cases
     listings: Listings
     verdicts: Verdicts
     registration: Registration
@@ -275,7 +278,8 @@ class Runtime:
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
-        store = ListingStore(self.database, self.webhooks.outbox)
+        self._open_cases()
+        store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
             self.settings,
             store=store,
@@ -298,6 +302,7 @@ class Runtime:
             snapshot_every=self.settings.snapshot_every,
             forget=self._look_back,
             attend=self._attend,
+            tick=self._tick,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
@@ -313,6 +318,11 @@ class Runtime:
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
         self.metrics.before_render(self._measure)
+
+    def _open_cases(self) -> None:
+        kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
+        watchers = (self.standings, self.strikes)
+        self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
 
     def _open_life(self) -> None:
         changes = Changes(self.database)
@@ -334,6 +344,11 @@ class Runtime:
             self.spaces.follow()
             self.nulls.follow()
             self.filling.fill()
+
+    def _tick(self) -> None:
+        """Do what silence does; a command that repairs leaves that to the service."""
+        if not self._repairing:
+            self.cases.tick()
 
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""

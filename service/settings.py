@@ -51,6 +51,8 @@ class Settings:
     fetch_allow: tuple[str, ...] = ()
     """Private hosts or CIDRs that picture URLs and webhooks may reach."""
     fetch_timeout: float = 10.0
+    public_url: str | None = None
+    """Where people reach the pages, such as `https://brandwarden.example`; None is wherever the request came to."""
 
     image_max_bytes: int = 20 * MIB
     image_max_pixels: int = 50_000_000
@@ -90,6 +92,8 @@ class Settings:
     clean_days: int = 30
     webhook_days: int = 30
     """How long deliveries that are over can be looked up and sent again."""
+    seller_link_days: int = 180
+    """How long a seller's link to a case works."""
     job_lease: float = 15.0
     """After so long without a sign of life a job is taken from its process and gone on with by another."""
     shadow_share: float = 0.1

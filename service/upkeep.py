@@ -1,9 +1,9 @@
 """What a runtime does by itself between requests: follow the index, write snapshots, forget what is over.
 
-Three threads. One asks twice a second whether any process committed changes to the catalogue, so that they are searched
-within a second; the others do slow work, which must not hold the first up: housekeeping, and attending to the spaces,
-for which models are loaded. All survive every error: a database that is gone for a minute costs staleness, which
-readiness tells, and not the process.
+Four threads. One asks twice a second whether any process committed changes to the catalogue, so that they are searched
+within a second, one acts once a second on the clocks of cases that ran out; the others do slow work, which must not
+hold those up: housekeeping, and attending to the spaces, for which models are loaded. All survive every error: a
+database that is gone for a minute costs staleness, which readiness tells, and not the process.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ FOLLOW_SECONDS = 0.5
 MAINTAIN_SECONDS = 10.0
 FORGET_SECONDS = 3600.0
 ATTEND_SECONDS = 1.0
+TICK_SECONDS = 1.0
 
 
 class Follows(Protocol):
@@ -36,7 +37,10 @@ class Follows(Protocol):
 
 
 class Upkeep:
-    """The threads, from `start` to `close`. `forget` erases what is over, `attend` looks after the spaces."""
+    """The threads, from `start` to `close`.
+
+    `forget` erases what is over, `attend` looks after the spaces, `tick` after the clocks of cases.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Upkeep:
         snapshot_every: int,
         forget: Callable[[], object],
         attend: Callable[[], object] = lambda: None,
+        tick: Callable[[], object] = lambda: None,
     ) -> None:
         self._index = index
         self._snapshot_every = snapshot_every
@@ -59,6 +64,7 @@ class Upkeep:
                 name="housekeeping",
             ),
             threading.Thread(target=self._run, args=(((attend, ATTEND_SECONDS),),), name="spaces"),
+            threading.Thread(target=self._run, args=(((tick, TICK_SECONDS),),), name="clocks"),
         ]
 
     @property

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from indexes.paging import MAX_LIMIT
+from service.cases.tokens import PREFIX as CASE_TOKEN
 from service.errors import Forbidden, NotSignedIn
 from service.idempotency import HEADER as IDEMPOTENCY_KEY
 from service.keys import Principal, Role
@@ -23,7 +24,7 @@ from service.runtime import Runtime
 from service.sessions import COOKIE, CSRF_HEADER
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BEARER = HTTPBearer(auto_error=False, description="A key from `POST /v1/keys`.")
+_BEARER = HTTPBearer(auto_error=False, description="A key from `POST /v1/keys`, or the token of a seller's link.")
 
 
 async def get_lifecycle(request: Request) -> Lifecycle:
@@ -91,7 +92,9 @@ async def _of_session(request: Request, runtime: Runtime, token: str) -> Princip
 async def _of_key(runtime: Runtime, credentials: HTTPAuthorizationCredentials | None) -> Principal:
     if credentials is None:
         raise NotSignedIn("Send a key as `Authorization: Bearer <key>`.")
-    found = await run_in_threadpool(runtime.keys.find, credentials.credentials)
+    secret = credentials.credentials
+    find = runtime.cases.tokens.find if secret.startswith(CASE_TOKEN) else runtime.keys.find
+    found = await run_in_threadpool(find, secret)
     if found is None:
         raise NotSignedIn("This key is not known or was deleted; use one that is live.")
     return found

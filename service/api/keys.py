@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
-from service.keys import Role
+from service.keys import KeyRole
 from service.marketplaces import DEFAULT
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require("operator"))])
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(requi
 class NewKey(Sent):
     """What to make."""
 
-    role: Role
+    role: KeyRole
     name: Annotated[str, Field(min_length=1, max_length=200)]
     brand_id: Annotated[str, Field(max_length=40)] | None = Field(
         None, description="Whose key; with the role `brand` only."
@@ -34,7 +34,7 @@ class KeyOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
     id: str
-    role: Role
+    role: KeyRole
     name: str
     brand_id: str | None
     marketplace: str | None

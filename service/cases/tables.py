@@ -1,7 +1,7 @@
-"""The tables of cases: `cases`, `case_entries` (the audit), `case_messages`.
+"""The tables of cases: the case, its audit (`case_entries`), what it stands on (`case_evidence`), and what hangs on it.
 
-An entry is never changed and never deleted while its case stands. A case keeps its listing's pictures: see
-`service.retention`.
+An entry is never changed and never deleted while its case stands, and neither is evidence. `case_pictures` names the
+pictures a case needs, the listing's and the reference's, whatever becomes of those: see `service.retention`.
 """
 
 from __future__ import annotations
@@ -72,4 +72,29 @@ CASE_MESSAGES = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+CASE_EVIDENCE = sa.Table(
+    "case_evidence",
+    METADATA,
+    sa.Column("case_pk", sa.ForeignKey("cases.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),  # in force until the next one
+    sa.Column("document", Json, nullable=False),  # `service.cases.evidence` says what it holds
+)
+
+CASE_PICTURES = sa.Table(
+    "case_pictures",
+    METADATA,
+    sa.Column("case_pk", sa.ForeignKey("cases.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("sha256", sa.String(64), primary_key=True, index=True),
+)
+
+CASE_TOKENS = sa.Table(
+    "case_tokens",
+    METADATA,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("case_pk", sa.ForeignKey("cases.pk", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("secret_sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
 )

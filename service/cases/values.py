@@ -43,6 +43,8 @@ class Case:
     """`stolen_photo` or `logo_use`."""
     match_id: str
     reference_id: str
+    image_sha256: str | None
+    """The listing's picture that the match is in."""
     confidence: float
     policy_version: int
     """Of the brand's policy that opened it; 0 for none."""
@@ -78,6 +80,29 @@ class Entry:
     details: dict[str, Any] = field(default_factory=dict)
     previous: str = ""
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one side said to the others. Not part of the audit."""
+
+    id: str
+    author: Acting
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which cases to list; what is None does not matter."""
+
+    state: State | None = None
+    brand_id: str | None = None
+    kind: str | None = None
+    marketplace: str | None = None
+    listing_id: str | None = None
+    seller_id: str | None = None
+    case_id: str | None = None
 
 
 class Watcher(Protocol):

@@ -13,7 +13,7 @@ from indexes.paging import MAX_LIMIT
 from service.commands.storage import find_brand, open_database
 from service.commands.terminal import EXIT_CODES, EXIT_USAGE, AsJson, CommandFailed, DataDir, print_json
 from service.errors import Invalid
-from service.keys import ROLES, Key, Keys, Role
+from service.keys import ROLES, Key, KeyRole, Keys
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -77,7 +77,7 @@ def describe_key(key: Key) -> dict[str, Any]:
 
 
 def _create(keys: Keys, role: str, name: str, brand_id: str | None, marketplace: str | None) -> tuple[Key, str]:
-    known: dict[str, Role] = {value: value for value in ROLES}
+    known: dict[str, KeyRole] = {value: value for value in ROLES}
     if role not in known:
         raise CommandFailed(f"A key's role is one of {', '.join(ROLES)}, not {role!r}.", EXIT_USAGE)
     try:

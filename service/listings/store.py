@@ -6,10 +6,10 @@ its id, and the evidence version counts up. Does not touch the pictures themselv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -29,6 +29,8 @@ _REVISION = sa.text(
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
 )
 Row = dict[str, Any]
+OpenCases: TypeAlias = Callable[[sa.Connection, ListingResult], Mapping[str, str]]
+"""Given a result that is being saved: the case of each match that has one, by match id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,18 @@ class BrandsGone(Exception):
         self.brand_ids = brand_ids
 
 
-class ListingStore:
-    """The tables `listings`, `listing_images` and `listing_matches`."""
+def _no_cases(_connection: sa.Connection, _result: ListingResult) -> dict[str, str]:
+    return {}
 
-    def __init__(self, database: Database, outbox: Outbox | None = None) -> None:
-        self._database, self._outbox = database, outbox
+
+class ListingStore:
+    """The tables `listings`, `listing_images` and `listing_matches`.
+
+    With every result saved `open_cases` opens its cases, and the `outbox` is told.
+    """
+
+    def __init__(self, database: Database, outbox: Outbox | None = None, open_cases: OpenCases = _no_cases) -> None:
+        self._database, self._outbox, self._open_cases = database, outbox, open_cases
 
     def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row], scores: Sequence[Row] = ()) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns.
@@ -72,9 +81,10 @@ class ListingStore:
             for row in matches:
                 match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
                 connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
-            saved = Saved(_read(connection, [pk])[0], dropped)
-            self._announce(connection, saved.result)
-        return saved
+            result = _read(connection, [pk])[0]
+            result = _name_cases(connection, result, self._open_cases(connection, result))
+            self._announce(connection, result)
+        return Saved(result, dropped)
 
     def _announce(self, connection: sa.Connection, result: ListingResult) -> None:
         if self._outbox is not None:
@@ -167,6 +177,14 @@ def _upsert(connection: sa.Connection, listing: Row) -> int:
         first = sa.insert(LISTINGS).values(**listing, evidence_version=1)
         pk = connection.scalar(first.returning(LISTINGS.c.pk))
     return int(pk or 0)
+
+
+def _name_cases(connection: sa.Connection, result: ListingResult, cases: Mapping[str, str]) -> ListingResult:
+    """Write which case each match belongs to; the result with it."""
+    for match_id, case_id in cases.items():
+        named = sa.update(LISTING_MATCHES).where(LISTING_MATCHES.c.id == match_id)
+        connection.execute(named.values(case_id=case_id))
+    return replace(result, matches=tuple(replace(match, case_id=cases.get(match.id)) for match in result.matches))
 
 
 def _match_ids(connection: sa.Connection, pk: int) -> dict[tuple[str, str], str]:

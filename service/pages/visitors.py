@@ -22,6 +22,7 @@ _LABELS: dict[Role, str] = {
     "ingest": "Marketplace",
     "brand": "Brand",
     "reviewer": "Reviewer",
+    "seller": "Seller",
 }
 CATALOG_ROLES: frozenset[Role] = frozenset({"brand", "operator"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -16,6 +17,7 @@ from service.settings import Settings
 from tests.callers import as_role
 from tests.conftest import OPERATOR_KEY
 from tests.fakes import ThumbnailEmbedder
+from tests.photographs import jpeg
 
 ANYONE = None
 WHO_MAY = {
@@ -62,6 +64,13 @@ WHO_MAY = {
     "DELETE /v1/listings/{marketplace}/{listing_id}": "operator ingest reviewer",
     "POST /v1/listings/{marketplace}/{listing_id}/verdicts": "operator ingest reviewer",
     "GET /v1/verdicts": "operator reviewer",
+    "GET /v1/cases": "operator brand reviewer seller",
+    "GET /v1/cases/{case_id}": "operator brand reviewer seller",
+    "GET /v1/cases/{case_id}/images/{n}": "operator brand reviewer seller",
+    "GET /v1/cases/{case_id}/reference": "operator brand reviewer seller",
+    "POST /v1/cases/{case_id}/actions": "operator brand reviewer seller",
+    "POST /v1/cases/{case_id}/messages": "operator brand reviewer seller",
+    "POST /v1/cases/{case_id}/seller-link": "operator reviewer",
     "POST /v1/search": "operator ingest brand reviewer",
     "POST /v1/webhooks": "operator",
     "GET /v1/webhooks": "operator",
@@ -75,7 +84,7 @@ WHO_MAY = {
     "DELETE /v1/spaces/{space_id}": "operator",
 }
 GUARDED = {call: set(roles.split()) for call, roles in WHO_MAY.items() if roles is not ANYONE}
-NOTHING = {"brand_id": "brd_nothing", "marketplace": "nowhere", "slug": "nowhere", "step": "shadow"}
+NOTHING = {"brand_id": "brd_nothing", "marketplace": "nowhere", "slug": "nowhere", "step": "shadow", "n": "0"}
 
 
 class House:
@@ -92,8 +101,18 @@ class House:
             "reviewer": as_role(client, "reviewer"),
             "ingest": as_role(client, "ingest", marketplace="default"),
             "brand": as_role(client, "brand", brand_id=self.mine),
+            "seller": self._seller(),
         }
         del client.headers["Authorization"]
+
+    def _seller(self) -> dict[str, str]:
+        """The header of a case's link."""
+        fields = {"data": {"kind": "photo"}, "files": {"image": jpeg("coffee")}}
+        self.client.post(f"/v1/brands/{self.other}/references", **fields)
+        listing = {"listing_id": "A-1", "images": [{"data": base64.b64encode(jpeg("coffee")).decode()}]}
+        (match,) = self.client.post("/v1/listings", json=listing).json()["matches"]
+        made = self.client.post(f"/v1/cases/{match['case_id']}/seller-link")
+        return {"Authorization": f"Bearer {made.json()['token']}"}
 
     def ask(self, call: str, headers: dict[str, str], **names: str):
         method, path = call.split()
@@ -137,7 +156,7 @@ def test_a_key_is_sent_as_it_should_be_or_not_at_all(house, header):
 
 
 @pytest.mark.parametrize("call", GUARDED)
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "seller"])
 def test_a_role_may_do_what_the_table_says_and_nothing_else(house, call, role):
     answer = house.ask(call, house.headers[role])
     if role not in GUARDED[call]:

@@ -810,6 +810,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_pk", "number", name=op.f("pk_case_entries")),
     )
     op.create_table(
+        "case_evidence",
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_case_evidence_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("case_pk", "version", name=op.f("pk_case_evidence")),
+    )
+    op.create_table(
         "case_messages",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -826,6 +836,30 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_case_messages_case_pk"), "case_messages", ["case_pk"], unique=False)
+    op.create_table(
+        "case_pictures",
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_case_pictures_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("case_pk", "sha256", name=op.f("pk_case_pictures")),
+    )
+    op.create_index(op.f("ix_case_pictures_sha256"), "case_pictures", ["sha256"], unique=False)
+    op.create_table(
+        "case_tokens",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("secret_sha256", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_case_tokens_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_tokens")),
+        sa.UniqueConstraint("secret_sha256", name=op.f("uq_case_tokens_secret_sha256")),
+    )
+    op.create_index(op.f("ix_case_tokens_case_pk"), "case_tokens", ["case_pk"], unique=False)
     op.create_table(
         "conflicts",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -990,8 +1024,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_conflicts_state_pk"), table_name="conflicts")
     op.drop_index(op.f("ix_conflicts_reference_pk"), table_name="conflicts")
     op.drop_table("conflicts")
+    op.drop_index(op.f("ix_case_tokens_case_pk"), table_name="case_tokens")
+    op.drop_table("case_tokens")
+    op.drop_index(op.f("ix_case_pictures_sha256"), table_name="case_pictures")
+    op.drop_table("case_pictures")
     op.drop_index(op.f("ix_case_messages_case_pk"), table_name="case_messages")
     op.drop_table("case_messages")
+    op.drop_table("case_evidence")
     op.drop_table("case_entries")
     op.drop_index(op.f("ix_webhook_deliveries_webhook_pk_state_next_attempt_at"), table_name="webhook_deliveries")
     op.drop_index(op.f("ix_webhook_deliveries_state_finished_at"), table_name="webhook_deliveries")

@@ -1,0 +1,267 @@
+"""The way in: cases opened, moved by the table and by nothing else, talked about, and moved on when a clock runs out.
+
+Every move is one transaction that holds the case's row: the table, the evidence version and the circumstances are
+looked at, the entry is chained to the ones before, and whoever watches writes what is theirs. Knows no HTTP and no
+tenants: whether somebody may see a case is `find_for`'s question, and its callers'.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from indexes.database import Database, utc_now
+from indexes.errors import NotFound
+from indexes.paging import Page
+from service.cases import documents, evidence, moves, records
+from service.cases.documents import Document, ShowProofs
+from service.cases.journal import Deed, Journal
+from service.cases.moves import Lane
+from service.cases.opening import LaneOf, Opening
+from service.cases.states import Action, Move, find_move, may_ever
+from service.cases.tokens import Tokens
+from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
+from service.errors import Forbidden, Invalid, StateConflict
+from service.keys import Principal
+from service.listings.values import ListingResult, stamp
+
+_LOG = logging.getLogger("brandwarden.cases")
+CLOCK: Final = Acting("system", "clock")
+EVERYTHING: Final = Filters()
+LONGEST_TEXT: Final = 4000
+MOST_MESSAGES: Final = 500
+_AT_ONCE: Final = 200
+
+
+def standard_lane(_connection: sa.Connection, _brand_id: str, _kind: str) -> Lane:
+    """The lane of every brand where nobody keeps their standing."""
+    return "standard"
+
+
+class Cases:
+    """The cases of one database. `lane` tells how far a brand's word goes, `watchers` act with every move."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lane: LaneOf = standard_lane,
+        watchers: Iterable[Watcher] = (),
+        link_lives: timedelta = timedelta(days=180),
+        kept: timedelta = timedelta(days=180),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._database, self._lane, self._clock = database, lane, clock
+        self._journal = Journal(watchers)
+        self._opening = Opening(self._journal, lane, clock)
+        self._show_proofs: ShowProofs = documents.no_proofs
+        self.tokens = Tokens(database, self._journal, lives=link_lives, kept=kept, clock=clock)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` of every move as well, after those before it."""
+        self._journal.watch(watcher)
+
+    def show_proofs_with(self, show: ShowProofs) -> None:
+        """Let `show` fill `proofs` in the documents of cases."""
+        self._show_proofs = show
+
+    def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
+        """The case of each match of a result that is being saved, by match id; opens those there are to open."""
+        return self._opening.open_for(connection, result)
+
+    def get(self, case_id: str) -> Case:
+        """The case; `NotFound`."""
+        with self._database.read() as connection:
+            return _there(records.find(connection, case_id))
+
+    def find_for(self, principal: Principal, case_id: str) -> Case:
+        """The case; `NotFound` as well where `principal` may not see it."""
+        case = self.get(case_id)
+        if not may_see(principal, case):
+            raise NotFound("There is no such case.")
+        return case
+
+    def list(self, filters: Filters = EVERYTHING, *, limit: int = 50, cursor: str | None = None) -> Page[Case]:
+        """Cases, newest first."""
+        with self._database.read() as connection:
+            return records.page(connection, filters, limit, cursor)
+
+    def entries(self, case: Case) -> Sequence[Entry]:
+        """The audit of a case, oldest first."""
+        with self._database.read() as connection:
+            return records.entries(connection, [case]).get(case.pk, [])
+
+    def messages(self, case: Case) -> Sequence[Message]:
+        """What was said about a case, oldest first."""
+        with self._database.read() as connection:
+            return records.messages(connection, [case]).get(case.pk, [])
+
+    def evidence(self, case: Case) -> Document:
+        """What a case stands on now; `service.cases.evidence` says what it holds."""
+        with self._database.read() as connection:
+            return evidence.read(connection, [case])[case.pk]
+
+    def documents(self, cases: Sequence[Case], asker: Acting | None) -> Sequence[Document]:
+        """Each of `cases` as the interface shows it to `asker`."""
+        with self._database.read() as connection:
+            return self.documents_on(connection, cases, asker)
+
+    def documents_on(
+        self, connection: sa.Connection, cases: Sequence[Case], asker: Acting | None
+    ) -> Sequence[Document]:
+        """As `documents`, in the caller's transaction: what it wrote is seen."""
+        return documents.documents(connection, cases, asker, self._show_proofs)
+
+    def allowed_actions(self, case: Case, acting: Acting) -> Sequence[Action]:
+        """What `acting` may do with the case now."""
+        with self._database.read() as connection:
+            return moves.allowed(case, acting, moves.circumstances(connection, [case])[case.pk])
+
+    def act(
+        self,
+        case_id: str,
+        acting: Acting,
+        action: Action,
+        *,
+        reason: str,
+        evidence_version: int | None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """Move a case by the table; the case as it is then.
+
+        `NotFound`; `Forbidden` what this role may never do; `StateConflict` what is not possible from here, or on
+        evidence that has moved on (None takes what is there); `Invalid` without a reason.
+        """
+        with self._database.write() as connection:
+            return self.act_on(
+                connection, case_id, acting, action, reason=reason, evidence_version=evidence_version, details=details
+            )
+
+    def act_on(
+        self,
+        connection: sa.Connection,
+        case_id: str,
+        acting: Acting,
+        action: Action,
+        *,
+        reason: str,
+        evidence_version: int | None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """As `act`, in the caller's transaction."""
+        if not may_ever(action, acting.role):
+            raise Forbidden(f"A {acting.role} may never {action}; see the table of moves in docs/cases.md.")
+        reason = _text(reason, "reason")
+        case = _there(records.lock(connection, case_id))
+        move = self._check(connection, case, acting, action, evidence_version)
+        return self._move(connection, case, move, Deed(acting, action, reason, dict(details or {})))
+
+    def note(
+        self,
+        connection: sa.Connection,
+        case: Case,
+        acting: Acting,
+        action: str,
+        *,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Write an entry that moves nothing into the audit, in the caller's transaction."""
+        held = _there(records.lock(connection, case.id))
+        return self._journal.noted(connection, held, Deed(acting, action, reason, details or {}), self._clock())
+
+    def say(self, case_id: str, acting: Acting, text: str) -> Message:
+        """Write a message that every side of the case can read; `StateConflict` when it has too many."""
+        text = _text(text, "text")
+        with self._database.write() as connection:
+            case = _there(records.lock(connection, case_id))
+            if records.count_messages(connection, case) >= MOST_MESSAGES:
+                raise StateConflict(f"This case has {MOST_MESSAGES} messages, which is all it can hold.")
+            return records.add_message(connection, case, acting, text, self._clock())
+
+    def tick(self, now: datetime | None = None) -> int:
+        """Do what silence does in every case whose clock has run out at `now`; how many moved.
+
+        Each case is a transaction of its own; what another process holds, or what fails, is left for the next tick.
+        """
+        now = now or self._clock()
+        with self._database.read() as connection:
+            due = records.due(connection, now, _AT_ONCE)
+        return sum(self._run_out(pk, now) for pk in due)
+
+    def _run_out(self, pk: int, now: datetime) -> bool:
+        try:
+            with self._database.write() as connection:
+                case = records.lock_due(connection, pk, now)
+                if case is None or case.clock is None:
+                    return False
+                clock = case.clock
+                move = self._check(connection, case, CLOCK, clock.on_silence, None)
+                reason = f"The {clock.whose_turn} had until {stamp(clock.deadline)} and did not answer."
+                details = {"clock": clock.clock, "deadline": stamp(clock.deadline), "acted_on": stamp(now)}
+                self._move(connection, case, move, Deed(CLOCK, move.action, reason, details), now)
+        except StateConflict as conflict:
+            _LOG.warning("a clock ran out and nothing was done: %s", conflict, extra={"case": pk})
+            return False
+        except Exception:  # noqa: BLE001  # one case must not keep the clocks of all others from running out
+            _LOG.exception("a clock ran out and will be acted on again", extra={"case": pk})
+            return False
+        return True
+
+    def _check(
+        self, connection: sa.Connection, case: Case, acting: Acting, action: Action, evidence_version: int | None
+    ) -> Move:
+        there = {"state": case.state, "evidence_version": case.evidence_version}
+        move = find_move(case.state, action, acting.role)
+        if move is None:
+            raise StateConflict(f"A {acting.role} cannot {action} a case that is {case.state}; read it again.", **there)
+        if evidence_version not in (None, case.evidence_version):
+            raise StateConflict(
+                f"The evidence moved on: the case stands on version {case.evidence_version}, you looked at "
+                f"{evidence_version}; look again and decide on that.",
+                **there,
+            )
+        around = moves.circumstances(connection, [case])[case.pk]
+        if (obstacle := moves.obstacle(case, move, acting, around)) is not None:
+            raise StateConflict(obstacle, **there)
+        return move
+
+    def _move(self, connection: sa.Connection, case: Case, move: Move, deed: Deed, now: datetime | None = None) -> Case:
+        lane = "standard" if move.fast is None else self._lane(connection, case.brand_id, case.kind)
+        lengths = records.lengths_of(connection, case.marketplace)
+        after = moves.moved(case, move, deed.acting, lane=lane, lengths=lengths, now=now or self._clock())
+        records.update(connection, after)
+        self._journal.moved(connection, after, deed, case.state)
+        return after
+
+
+def may_see(principal: Principal, case: Case) -> bool:
+    """Operators and reviewers see every case, a brand its own, a seller the one of their token."""
+    return principal.may_see_brand(case.brand_id) or (principal.role == "seller" and principal.case_id == case.id)
+
+
+def acting_as(principal: Principal) -> Acting:
+    """Who `principal` is in a case; `Forbidden` for a role that has no part in cases."""
+    match principal.role:
+        case "operator" | "reviewer" | "brand" | "seller" as role:
+            return Acting(role, principal.key_id)
+        case other:
+            raise Forbidden(f"The role {other} has no part in cases.")
+
+
+def _there(case: Case | None) -> Case:
+    if case is None:
+        raise NotFound("There is no such case.")
+    return case
+
+
+def _text(text: str, name: str) -> str:
+    """`text` as it was written, between one letter and the most a case holds."""
+    if text.strip() == "" or len(text) > LONGEST_TEXT:
+        message = f"1 to {LONGEST_TEXT} characters"
+        raise Invalid(f"Write a {name} of {message}.", errors=[{"loc": ["body", name], "msg": message}])
+    return text
