@@ -33,7 +33,7 @@ from vision.verification import PhotoVerifier
 SIDE = 800
 PAIRS = 20
 TARGETS: Targets = {"clean_core_ms_mean": ("<=", 15.0), "pair_core_ms_p50": ("<=", 25.0)}
-_TIERS = ("decode", "embed", "search", "verify", "total")
+_TIERS = ("decode", "embed", "search", "words", "verify", "total")
 
 
 def measure(references: int, uploads: int, listings: int) -> Figures:
@@ -73,13 +73,14 @@ def _check(runtime: Runtime, data: bytes) -> dict[str, float]:
         result = runtime.spaces.active.engine.searcher.search(
             picture.pixels, embedding, kinds=KINDS, brand_ids=None, per_kind=None
         )
-    verified = result.seconds["verify"] + result.seconds["score"]
     spent["total"] = spent["decode"] + spent["embed"] + spent["search"]
-    share = verified / max(sum(result.seconds.values()), 1e-9)
-    spent["verify"] = spent["search"] * share
-    spent["search"] -= spent["verify"]
+    rate = spent["search"] / max(sum(result.seconds.values()), 1e-9)  # core seconds in a second of the search
+    spent["words"] = result.seconds["words"] * rate
+    spent["verify"] = (result.seconds["verify"] + result.seconds["score"]) * rate
+    spent["search"] -= spent["words"] + spent["verify"]
     return spent | {
         "verified": float(result.seconds["verify"] > 0),
+        "read": float(result.seconds["words"] > 0),
         "flagged": float(any(match.confidence >= 0.5 for match in result.matches)),
     }
 
@@ -101,6 +102,7 @@ def _figures(spent: list[dict[str, float]]) -> dict[str, object]:
         figures[f"{tier}_core_ms_mean"] = fmean(one[tier] for one in clean) * 1e3
     figures["clean_core_ms_mean"] = figures.pop("total_core_ms_mean")
     figures["clean_core_ms_p50"] = figures.pop("total_core_ms_p50")
+    figures["read_share"] = fmean(one["read"] for one in clean)
     figures["verified_share"] = 1.0 - len(plain) / len(clean)
     figures["unverified_core_ms_p50"] = median(one["total"] for one in plain) * 1e3 if plain else float("nan")
     return figures

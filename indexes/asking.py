@@ -6,7 +6,6 @@ Place in the flow: `indexes.search` makes one for each picture; photos and marks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Generic
 
 import numpy as np
@@ -15,6 +14,7 @@ from indexes.verifiers import EmbedsCrops, P, ReadsWords, S, T, VerifiesLogos, V
 from vision.boxes import WHOLE, Box
 from vision.embedding import CROP_MARGIN, Pixels, QueryEmbedding, Vectors
 from vision.images import cut
+from vision.once import once
 from vision.verification.wording import Word
 
 
@@ -36,17 +36,17 @@ class Asked(Generic[P, S]):
         self._read = read
         self._windows_again: Vectors | None = None
 
-    @cached_property
+    @once
     def photo(self) -> P:
         """As photo verification needs it."""
-        return self._describe_photo(self.pixels)
+        return self._describe_photo(self.pixels, self.embedding.pasted)
 
-    @cached_property
+    @once
     def scene(self) -> S:
         """As logo verification needs it."""
         return self._describe_scene(self.pixels)
 
-    @cached_property
+    @once
     def words(self) -> Sequence[Word]:
         """The text in it; none where nothing reads."""
         return () if self._read is None else self._read(self.pixels)

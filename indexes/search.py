@@ -8,7 +8,7 @@ calibration's floor below which a candidate has never been a match.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias
 
@@ -29,6 +29,7 @@ from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
 from vision.images import DecodeLimits
 from vision.verification import Evidence
+from vision.verification.wording import Word
 
 MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
 MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo": "logo_use"}
@@ -58,7 +59,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Matches by falling score, the index generation that was searched, and seconds by tier."""
+    """Matches by falling score, the index generation that was searched, and seconds by tier, 0 where none was spent."""
 
     matches: tuple[Match, ...]
     generation: int
@@ -129,7 +130,8 @@ class Searcher(Generic[P, S, T]):
         clock = _Clock()
         effort = ECONOMICAL if per_kind is None else thorough(per_kind)
         brand_pks = None if brand_ids is None else self._brands.pks(brand_ids)
-        asked = Asked(pixels, embedding, self._photo_verifier, self._logo_verifier, self._read)
+        read = None if self._read is None else clock.apart("words", self._read)
+        asked = Asked(pixels, embedding, self._photo_verifier, self._logo_verifier, read)
         found: dict[Kind, list[Candidate]] = {}
         generation = self._gallery.generation
         for kind in kinds:
@@ -189,6 +191,8 @@ class Searcher(Generic[P, S, T]):
         self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
     ) -> list[Match]:
         """Matches among the marks, the best place of each."""
+        if not shortlist:
+            return []
         found = self._marks.find(asked, shortlist, rows, effort)
         clock.lap("verify")
         matches = [self._match("logo", rows[one.candidate.reference_pk], one.evidence, one.candidate) for one in found]
@@ -220,11 +224,24 @@ def _by_standing(shortlist: list[Candidate], rows: Rows) -> tuple[list[Candidate
 
 
 class _Clock:
-    """Seconds spent by tier; a lap goes to the tier it is named after."""
+    """Seconds spent by tier; a lap goes to the tier it is named after, without what was spent apart."""
 
     def __init__(self) -> None:
-        self.seconds = {"search": 0.0, "verify": 0.0, "score": 0.0}
+        self.seconds = {"search": 0.0, "words": 0.0, "verify": 0.0, "score": 0.0}
         self._last = time.perf_counter()
+
+    def apart(self, tier: str, read: ReadsWords) -> ReadsWords:
+        """The same reader, its seconds counted for `tier` whichever lap it runs in."""
+
+        def timed(pixels: Pixels) -> Sequence[Word]:
+            started = time.perf_counter()
+            found = read(pixels)
+            spent = time.perf_counter() - started
+            self.seconds[tier] += spent
+            self._last += spent
+            return found
+
+        return timed
 
     def lap(self, tier: str) -> None:
         now = time.perf_counter()

@@ -59,8 +59,8 @@ class Glimpse(Protocol):
 class VerifiesPhotos(Protocol[P]):
     """`vision.verification.PhotoVerifier`, or anything that answers like it."""
 
-    def describe(self, pixels: Pixels) -> P:
-        """A picture being checked, as verification needs it."""
+    def describe(self, pixels: Pixels, pasted: Sequence[Box] | None = None) -> P:
+        """A picture being checked, as verification needs it; `pasted` where it is known what was pasted into it."""
         ...
 
     def enrol(self, pixels: Pixels) -> P:

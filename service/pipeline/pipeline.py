@@ -203,7 +203,8 @@ class Pipeline:
             per_kind=question.per_kind,
         )
         for tier, seconds in result.seconds.items():
-            self._metrics.observe_tier(tier, seconds)
+            if seconds > 0:  # most pictures are not read and not verified: they never reached those tiers
+                self._metrics.observe_tier(tier, seconds)
         return Checked(picture, result, embedding, ticket.engine.space, ticket.engine.calibration)
 
     def _end(self, ticket: Ticket) -> None:

@@ -61,7 +61,7 @@ class GreyPhotos:
         self.described = 0
         self.verified = 0
 
-    def describe(self, pixels):
+    def describe(self, pixels, pasted=None):
         self.described += 1
         return Grey(float(pixels.mean()))
 
@@ -177,7 +177,7 @@ def test_matches_come_by_falling_score_with_their_rows(bench):
     assert (first.kind, first.brand, first.score, first.confidence) == ("stolen_photo", bench.acme, 1.0, 0.5)
     assert (first.box, first.reasons) == (WHOLE, ("the greys agree",))
     assert result.generation == 3
-    assert set(result.seconds) == {"search", "verify", "score"}
+    assert set(result.seconds) == {"search", "words", "verify", "score"}
 
 
 def test_what_verification_does_not_see_is_no_match(bench):

@@ -36,7 +36,9 @@ class Search:
     def search(self, pixels, embedding, *, kinds, brand_ids, per_kind) -> SearchResult:
         self.asked += 1
         assert self.may_go.wait(30)
-        return SearchResult(matches=(), generation=7, seconds={"search": 0.001, "verify": 0.002, "score": 0.0})
+        return SearchResult(
+            matches=(), generation=7, seconds={"search": 0.001, "words": 0.0, "verify": 0.002, "score": 0.001}
+        )
 
 
 class CountingEmbedder(ThumbnailEmbedder):
@@ -223,6 +225,7 @@ def test_each_tier_is_measured(pipeline, metrics):
     page = metrics.render().decode()
     for tier in ("decode", "embed", "search", "verify", "score"):
         assert f'brandwarden_tier_pictures_total{{tier="{tier}"}} 1.0' in page
+    assert 'brandwarden_tier_pictures_total{tier="words"}' not in page
     assert "brandwarden_pictures_total 1.0" in page
 
 

@@ -129,7 +129,7 @@ def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-_TIERS: Final = ("decode", "embed", "search", "verify", "score", "cpu")
+_TIERS: Final = ("decode", "embed", "search", "words", "verify", "score", "cpu")
 
 
 def _words(row: Mapping[str, Any]) -> list[str]:

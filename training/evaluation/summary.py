@@ -141,7 +141,7 @@ def milliseconds(items: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     return {name: _spent(values) for name, values in columns.items()}
 
 
-_TIERS: Final = ("decode", "embed", "search", "verify", "score", "ask")
+_TIERS: Final = ("decode", "embed", "search", "words", "verify", "score", "ask")
 
 
 def _spent(seconds: Sequence[float]) -> dict[str, float]:

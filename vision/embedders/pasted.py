@@ -7,6 +7,7 @@ photo it is found. It embeds nothing itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -23,9 +24,13 @@ MOST: Final = 3
 _LIKE: Final = 0.6
 
 
-def cut_out(pixels: Pixels, side: int) -> tuple[Insert, ...]:
-    """What was pasted into `pixels`, each scaled to `side` by `side`; what a region of the layout holds is left."""
-    found = inserts(pixels, most=MOST + len(PHOTO_LAYOUT))
+def found_in(pixels: Pixels) -> tuple[Box, ...]:
+    """The rectangles pasted into a picture, the clearest first: enough of them for what `cut_out` leaves."""
+    return inserts(pixels, most=MOST + len(PHOTO_LAYOUT))
+
+
+def cut_out(pixels: Pixels, found: Sequence[Box], side: int) -> tuple[Insert, ...]:
+    """What was `found` in `pixels`, each scaled to `side` by `side`; what a region of the layout holds is left."""
     kept = [box for box in found if all(box.iou(region) < _LIKE for region in PHOTO_LAYOUT)][:MOST]
     return tuple(Insert(box, resize(_inside(pixels, box), side, side)) for box in kept)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.boxes import WHOLE
-from vision.embedders.pasted import beside, cut_out
+from vision.embedders.pasted import beside, cut_out, found_in
 from vision.embedders.texts import TextTower
 from vision.embedders.views import View, crop_view, logo_views
 from vision.embedding import (
@@ -76,7 +76,8 @@ class RegionEmbedder(ABC, Generic[F]):
 
     def prepare(self, pixels: Pixels) -> Prepared:
         """Squash one picture to the model's square input, and what was pasted into it."""
-        return Prepared(resize(pixels, self._side, self._side), WHOLE, cut_out(pixels, self._side))
+        pasted = found_in(pixels)
+        return Prepared(resize(pixels, self._side, self._side), WHOLE, cut_out(pixels, pasted, self._side), pasted)
 
     def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
         """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all.
@@ -88,7 +89,8 @@ class RegionEmbedder(ABC, Generic[F]):
         features = self._run([item.pixels for item in batch])
         photos, logos = self._photo_regions(features, len(batch)), self._logo_windows(features)
         photos = self._with_pasted(photos, [item.inserts for item in batch])
-        return [QueryEmbedding(photo, logo) for photo, logo in zip(photos, logos, strict=True)]
+        parts = zip(photos, logos, batch, strict=True)
+        return [QueryEmbedding(photo, logo, item.pasted) for photo, logo, item in parts]
 
     def embed_photos(self, batch: Sequence[Prepared]) -> list[Regions]:
         """Six regions of each reference photo: the whole, the centre and the quarters."""

@@ -9,6 +9,7 @@ It decides nothing; `indexes.scoring` weighs the evidence.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 from vision.boxes import Box
 from vision.embedding import Pixels
 from vision.inserts import inserts
+from vision.once import once
 from vision.verification.agreement import BLOCK, Agreement, compare, grey, strength, warp
 from vision.verification.alignment import Matrix, Placement, corners, inverse, moved, place
 from vision.verification.evidence import PhotoEvidence
 from vision.verification.features import LocalFeatures, extract, joined, match
-from vision.verification.placing import bounds, shrunk
+from vision.verification.placing import bounds, halved, shrunk, size_within
 from vision.verification.refinement import levelled, refine
 
 PICTURE_SIDE: Final = 640
@@ -35,65 +37,84 @@ CONTRAST: Final = 0.01
 """Low, so that plain cloth has features too; where there are more than enough the strongest are kept."""
 
 FRAME_SIDE: Final = 256
+PASTED: Final = 3
+"""Rectangles pasted into a query that are looked at in their own size."""
+
 SHRINKS: Final = 0.8
 """A query this much larger than the frame, or more, is shrunk before it is warped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PhotoDescription:
     """What verification keeps of a picture: local features, and its pixels as far as they are compared.
 
-    `features` are in pixels of `picture`, uint8 `[h, w, 3]`. `frame` is the same picture at the size blocks are
-    compared at, its sides multiples of a block, and `level` the frame in grey with its contrast evened out. A
-    reference is never warped: its `picture` is its frame.
+    `features` are in pixels of `picture`, uint8 `[h, w, 3]`. Of a query `pixels` are what was given; a reference is
+    never warped, so its `pixels` are its frame: the size blocks are compared at, its sides multiples of a block. What
+    is made of the pixels is made when the first placement is looked at: most look-alikes have none.
     """
 
     features: LocalFeatures
-    picture: Pixels
-    frame: Pixels
-    level: NDArray[np.uint8]
+    pixels: Pixels
+
+    @once
+    def picture(self) -> Pixels:
+        """The pixels no larger than PICTURE_SIDE."""
+        return shrunk(self.pixels, PICTURE_SIDE)
+
+    @once
+    def grey(self) -> NDArray[np.uint8]:
+        """`picture` in grey."""
+        return grey(self.picture)
+
+    @once
+    def level(self) -> NDArray[np.uint8]:
+        """`grey` with its contrast evened out."""
+        return levelled(self.grey)
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, for a bounded cache."""
-        own = 0 if self.picture is self.frame else self.picture.nbytes
-        return self.features.nbytes + own + self.frame.nbytes + self.level.nbytes
+        """Bytes that a reference may come to hold, both grey planes among them, for a bounded cache."""
+        height, width = self.pixels.shape[:2]
+        return self.features.nbytes + self.pixels.nbytes + 2 * height * width
 
 
 class PhotoVerifier:
     """Describes pictures and compares descriptions. Holds no state; safe to share between threads."""
 
-    def describe(self, pixels: Pixels) -> PhotoDescription:
-        """Describe a picture being checked, uint8 RGB `[h, w, 3]`; what was pasted into it is looked at closely."""
-        picture = shrunk(pixels, PICTURE_SIDE)
-        frame = _frame(picture)
-        height, width = picture.shape[:2]
-        found = [_features(picture).scaled(width, height)]
-        for box in inserts(pixels):
+    def describe(self, pixels: Pixels, pasted: Sequence[Box] | None = None) -> PhotoDescription:
+        """Describe a picture being checked, uint8 RGB `[h, w, 3]`; what was pasted into it is looked at closely.
+
+        `pasted` are the rectangles of `vision.inserts`, the clearest first, where they are known already.
+        """
+        width, height = size_within(pixels, PICTURE_SIDE)
+        found = [_features(pixels).scaled(width, height)]
+        for box in (inserts(pixels) if pasted is None else pasted)[:PASTED]:
             left, top, right, bottom = box.pixels(width, height)
             near = _features(_cut(pixels, box)).scaled(right - left, bottom - top)
             found.append(near.moved(left, top, width, height))
-        return PhotoDescription(joined(found), picture, frame, levelled(grey(frame)))
+        return PhotoDescription(joined(found), pixels)
 
     def enrol(self, pixels: Pixels) -> PhotoDescription:
         """Describe a reference, uint8 RGB `[h, w, 3]`."""
-        frame = _frame(shrunk(pixels, PICTURE_SIDE))
+        frame = _frame(pixels)
         height, width = frame.shape[:2]
-        return PhotoDescription(_features(pixels).scaled(width, height), frame, frame, levelled(grey(frame)))
+        return PhotoDescription(_features(pixels).scaled(width, height), frame)
 
     def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
         """Evidence of the best placement of the reference in the query, or None when nothing aligns."""
         placements = _placements(query.features, reference.features)
         if not placements:
             return None
-        height, width = reference.frame.shape[:2]
-        ours, theirs = grey(reference.frame), grey(query.picture)
-        strengths = [strength(ours, *warp(theirs, placement.matrix, width, height)) for placement in placements]
-        best = placements[int(np.argmax(strengths))]
-        picture, factors = _at_scale(query.picture, best.matrix, reference.frame)
+        frame = reference.picture
+        height, width = frame.shape[:2]
+        best = placements[0]
+        if len(placements) > 1:
+            warped = [warp(query.grey, placement.matrix, width, height) for placement in placements]
+            best = placements[int(np.argmax([strength(reference.grey, *view) for view in warped]))]
+        picture, factors = _at_scale(query.picture, best.matrix, frame)
         refined = refine(grey(picture), reference.level, best.matrix @ inverse(factors), BLOCK)
         view, visible = warp(picture, refined.matrix, width, height)
-        agreement = compare(reference.frame, view, visible, refined.residuals)
+        agreement = compare(frame, view, visible, refined.residuals)
         if agreement.blocks == 0:
             return None
         return _evidence(query, reference, replace(best, matrix=refined.matrix @ factors), agreement)
@@ -108,7 +129,8 @@ def _cut(pixels: Pixels, box: Box) -> Pixels:
     return pixels[top:bottom, left:right]
 
 
-def _frame(picture: Pixels) -> Pixels:
+def _frame(pixels: Pixels) -> Pixels:
+    picture = halved(pixels, FRAME_SIDE)
     height, width = picture.shape[:2]
     scale = FRAME_SIDE / max(height, width)
     columns, rows = (max(2, round(length * scale / BLOCK)) for length in (width, height))

@@ -7,7 +7,6 @@ when the first mark needs it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from vision.boxes import WHOLE, Box
 from vision.embedding import Pixels
+from vision.once import once
 from vision.verification.details import Details, scene_details
 from vision.verification.outlines import outline, softened
 from vision.verification.placing import shrunk, sized
@@ -37,12 +37,12 @@ class Cutting:
     region: Box
     coarse: int = COARSE
 
-    @cached_property
+    @once
     def ground(self) -> Ground:
         """Made when the first mark is slid over it."""
         return ground(self.crop, self.coarse)
 
-    @cached_property
+    @once
     def edges(self) -> NDArray[np.float32]:
         """Made when the first mark is looked at closely."""
         return softened(outline(self.crop))
@@ -63,7 +63,7 @@ class LogoScene:
             known = self.cuttings[window] = Cutting(crop, region, COARSE_SCENE if window is None else COARSE)
         return known
 
-    @cached_property
+    @once
     def details(self) -> Details:
         """Local features of the whole picture, made when the first mark is lined up."""
         return scene_details(self.picture)
