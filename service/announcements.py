@@ -15,7 +15,9 @@ from typing import Any, Final, get_args
 import sqlalchemy as sa
 
 from indexes.references import Reference, ReferenceStatus
+from service.cases import Acting, Case, Cases, Entry
 from service.cases.states import STATES
+from service.listings.values import stamp
 from service.webhooks import Outbox
 
 _REFERENCE_STATUSES: Final = (*get_args(ReferenceStatus), "deleted")
@@ -25,6 +27,8 @@ EVENTS: Final[tuple[str, ...]] = (
     *(f"reference.{status}" for status in _REFERENCE_STATUSES),
 )
 """Every event there is."""
+_READER: Final = Acting("operator", "webhook")
+_INVITER: Final = Acting("system", "webhook")
 _NOT_SHOWN: Final = frozenset({"pk", "brand_pk"})
 
 
@@ -41,6 +45,33 @@ class ReferenceAnnouncer:
             self._outbox.put_all(connection, event, None, payloads)
 
 
+class CaseAnnouncer:
+    """Tells of cases that were opened or moved (`service.cases.Watcher`). The last of the watchers: it shows the rest.
+
+    A case that has just been held carries a link for the seller, made in the same transaction and only where an
+    endpoint hears of it: the marketplace passes it on.
+    """
+
+    def __init__(self, outbox: Outbox, cases: Cases, public_url: str) -> None:
+        self._outbox, self._cases, self._public_url = outbox, cases, public_url.rstrip("/")
+
+    def moved(self, connection: sa.Connection, case: Case, entry: Entry) -> None:
+        """In the transaction of the move."""
+        self._outbox.put(
+            connection, f"case.{case.state}", case.marketplace, partial(self._document, connection, case, entry)
+        )
+
+    def _document(self, connection: sa.Connection, case: Case, entry: Entry) -> dict[str, Any]:
+        invited = case.state == "held" and entry.source != "held"
+        link = self._link(connection, case) if invited else {}
+        return {**self._cases.documents_on(connection, [case], _READER)[0], **link}
+
+    def _link(self, connection: sa.Connection, case: Case) -> dict[str, Any]:
+        token, expires_at = self._cases.tokens.make_on(connection, case, _INVITER)
+        url = f"{self._public_url}/seller/{token}"
+        return {"seller_link": {"url": url, "token": token, "expires_at": stamp(expires_at)}}
+
+
 def _by_event(references: Sequence[Reference], *, erased: bool) -> dict[str, list[Reference]]:
     found: dict[str, list[Reference]] = defaultdict(list)
     for reference in references:
@@ -55,5 +86,5 @@ def reference_json(reference: Reference) -> dict[str, Any]:
         for field in dataclasses.fields(reference)
         if field.name not in _NOT_SHOWN
     }
-    times = {name: values[name].isoformat().replace("+00:00", "Z") for name in ("created_at", "updated_at")}
+    times = {name: stamp(values[name]) for name in ("created_at", "updated_at")}
     return values | times

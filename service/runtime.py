@@ -21,7 +21,7 @@ from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import MATCH_KINDS, Match, Searcher
 from indexes.words import WordSearch
-from service.announcements import EVENTS, ReferenceAnnouncer
+from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
 from service.authorised import Authorised
 from service.cases import Cases
 from service.catalogs import CatalogImports
@@ -314,6 +314,8 @@ class Runtime:
             gallery=self.spaces,
             fetcher=self.fetcher,
         )
+        public_url = self.settings.public_url or f"http://{self.settings.host}:{self.settings.port}"
+        self.cases.watch(CaseAnnouncer(self.webhooks.outbox, self.cases, public_url))  # the last to watch
         self.webhooks.start()
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
