@@ -67,21 +67,25 @@ class Descriptions(Generic[D]):
 
     def of(self, reference: Reference) -> D | None:
         """The reference's description, or None when its picture cannot be read."""
+        return self.of_picture(reference.sha256, reference.id)
+
+    def of_picture(self, sha256: str, name: str) -> D | None:
+        """The description of a stored picture, or None when it cannot be read; `name` is for the log."""
         with self._lock:
-            known = self._kept.get(reference.sha256)
+            known = self._kept.get(sha256)
             if known is not None:
-                self._kept.move_to_end(reference.sha256)
+                self._kept.move_to_end(sha256)
                 return known
-        made = self._make(reference)
+        made = self._make(sha256, name)
         if made is not None:
-            self._keep(reference.sha256, made)
+            self._keep(sha256, made)
         return made
 
-    def _make(self, reference: Reference) -> D | None:
+    def _make(self, sha256: str, name: str) -> D | None:
         try:
-            picture = decode(self._blobs.get(reference.sha256), limits=self._limits, side=_SIDE)
+            picture = decode(self._blobs.get(sha256), limits=self._limits, side=_SIDE)
         except (BlobMissing, StorageFailed, ImageError) as error:
-            _LOG.warning("reference %s is passed over: %s", reference.id, error)
+            _LOG.warning("%s is passed over: %s", name, error)
             if self._on_skipped is not None:
                 self._on_skipped(type(error).__name__)
             return None

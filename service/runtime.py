@@ -23,6 +23,8 @@ from indexes.search import MATCH_KINDS, Match, Searcher
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
 from service.authorised import Authorised
+from service.authorised.negatives import Negatives
+from service.authorised.recognition import NegativeFilling, Recognition
 from service.cases import Cases
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
@@ -30,6 +32,7 @@ from service.fetching import Fetcher
 from service.idempotency import Idempotency
 from service.jobs import Jobs
 from service.keys import Keys
+from service.likeness import Comparison
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.verdicts import Verdicts
@@ -104,6 +107,8 @@ class Runtime:
     rights: Rights
     verifications: Verifications
     authorised: Authorised
+    negatives: Negatives
+    recognition: Recognition
     nulls: Nulls
     retention: Retention
     upkeep: Upkeep
@@ -203,6 +208,7 @@ class Runtime:
         self.rights = Rights(self.database)
         self.verifications = Verifications(self.database, self.rights)
         self.authorised = Authorised(self.database)
+        self.negatives = Negatives(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
         self.standings = Standings(self.database, Terms.of(self.settings))
         self.strikes = Strikes(self.database)
@@ -266,6 +272,8 @@ class Runtime:
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
+        self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
+        self.recognition = Recognition(self.negatives, self._comparison)
         self.policies = Policies(self.database, self.rights, self.authorised)
         self.shadow = Shadow(
             lambda: self.spaces.shadow,
@@ -327,6 +335,7 @@ class Runtime:
         self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
 
     def _open_life(self) -> None:
+        self._negative_filling = NegativeFilling(self.negatives, self.blobs)
         changes = Changes(self.database)
         self.filling = Filling(self.spaces, self.catalog, self.blobs, changes, self._give_way)
         Preparing(self.spaces, self.catalog, self.blobs, self.jobs, self._give_way)
@@ -346,6 +355,8 @@ class Runtime:
             self.spaces.follow()
             self.nulls.follow()
             self.filling.fill()
+            for space in self.spaces.loaded():
+                self._negative_filling.fill(space.model.embedder)
 
     def _tick(self) -> None:
         """Do what silence does; a command that repairs leaves that to the service."""
@@ -355,6 +366,7 @@ class Runtime:
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""
         self.retention.purge()
+        self.negatives.forget_spaces_but({space.id for space in self.spaces.records.all()})
         self.webhooks.purge()
         self.nulls.learn_when_due()
 

@@ -49,6 +49,5 @@ NEGATIVE_VECTORS = sa.Table(
     METADATA,
     sa.Column("negative_pk", sa.ForeignKey("negatives.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     sa.Column("space", sa.String(80), primary_key=True),
-    sa.Column("n", sa.Integer, nullable=False),
-    sa.Column("vectors", sa.LargeBinary, nullable=False),  # little-endian float32, row-major [n, d]
+    sa.Column("vector", sa.LargeBinary, nullable=False),  # of the whole picture, little-endian float32 [d]
 )

@@ -898,8 +898,7 @@ def upgrade() -> None:
             "negative_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("space", sa.String(length=80), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("vectors", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["negative_pk"],
             ["negatives.pk"],

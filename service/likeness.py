@@ -1,0 +1,75 @@
+"""Are two pictures one photograph? Asked outside of search, with the verifier and the calibration that search uses.
+
+Place in the flow: negatives and prior publication compare pictures that are no match of a listing. The vectors only
+propose; the pixels decide. A confidence means here what it means in a match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from indexes.blobs import BlobStore
+from indexes.descriptions import Descriptions
+from service.spaces.loading import Model
+from vision.embedding import Pixels, Vectors
+from vision.images import DecodeLimits
+from vision.verification import PhotoVerifier
+from vision.verification.evidence import PhotoEvidence
+from vision.verification.photos import PhotoDescription
+
+SAME: Final = 0.7
+"""Confidence from which two pictures count as one photograph. Below what a model without a calibration can reach."""
+_CACHE_BYTES: Final = 16 << 20
+_VETTED: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # who stored it held the real limits
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How sure it is that the reference's photograph is in the picture, and what share of the picture it fills."""
+
+    confidence: float
+    fills: float
+
+    @property
+    def same(self) -> bool:
+        """Whether it counts as the same photograph."""
+        return self.confidence >= SAME
+
+
+class Comparison:
+    """Compares photographs. Thread-safe. `model` gives the one that judges now."""
+
+    def __init__(self, blobs: BlobStore, model: Callable[[], Model]) -> None:
+        self._model, self._verifier = model, PhotoVerifier()
+        self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=_VETTED)
+
+    def floor(self) -> float:
+        """Similarity below which two pictures are not worth comparing."""
+        return self._model().calibration.floor("photo")
+
+    def describe(self, pixels: Pixels) -> PhotoDescription:
+        """A picture to look in, uint8 RGB `[h, w, 3]`."""
+        return self._verifier.describe(pixels)
+
+    def compare(self, query: PhotoDescription, vector: Vectors, sha256: str, similarity: float) -> Likeness | None:
+        """Whether the stored photograph `sha256` is in `query`, whose whole has the `vector` `[d]`.
+
+        None when nothing aligns, or the stored picture cannot be read.
+        """
+        reference = self._stored.of_picture(sha256, f"picture {sha256}")
+        evidence = None if reference is None else self._verifier.verify(query, reference)
+        if evidence is None:
+            return None
+        features = evidence.features() | {"similarity": similarity, "excess": self._excess(vector, similarity)}
+        judged = self._model().calibration.judge("photo", features)
+        return Likeness(judged.confidence, _share(evidence))
+
+    def _excess(self, vector: Vectors, similarity: float) -> float:
+        background = self._model().background_of_calibration
+        return 0.0 if background is None else similarity - float(background.level("photo", vector[None])[0])
+
+
+def _share(evidence: PhotoEvidence) -> float:
+    return evidence.query_box.clipped().area
