@@ -19,7 +19,7 @@ from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
-from indexes.search import MATCH_KINDS, Match, Searcher
+from indexes.search import Match, Searcher
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
 from service.authorised import Authorised
@@ -29,6 +29,7 @@ from service.cases import Cases
 from service.catalogs import CatalogImports
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
+from service.gauges import set_gauges
 from service.idempotency import Idempotency
 from service.jobs import Jobs
 from service.keys import Keys
@@ -327,7 +328,7 @@ class Runtime:
         self.webhooks.start()
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
-        self.metrics.before_render(self._measure)
+        self.metrics.before_render(lambda: set_gauges(self))
 
     def _open_cases(self) -> None:
         kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
@@ -383,22 +384,3 @@ class Runtime:
             if not self.pipeline.busy:
                 return
             time.sleep(0.05)
-
-    def _measure(self) -> None:
-        """Bring the gauges up to date that nobody sets as things happen."""
-        for kind, count in self.gallery.vectors.items():
-            self.metrics.index_vectors.labels(kind).set(count)
-        engine = self.embedder.engine
-        self.metrics.engine.clear()
-        self.metrics.engine.labels(engine.name, engine.precision, engine.why).set(1)
-        self.metrics.index_generation.set(self.gallery.generation)
-        self.metrics.index_lag.set(self.upkeep.lag)
-        lowered = [null.kind for null in self.nulls.frozen.nulls if null.shift > 0]
-        for found in MATCH_KINDS.values():
-            self.metrics.null_shifts.labels(found).set(lowered.count(found))
-        for state, count in self.webhooks.counts().items():
-            self.metrics.webhooks.labels(state).set(count)
-        self.metrics.webhook_lag.set(self.webhooks.lag())
-        self.metrics.jobs.clear()
-        for state, count in self.jobs.counts().items():
-            self.metrics.jobs.labels(state).set(count)
