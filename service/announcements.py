@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from indexes.references import Reference, ReferenceStatus
 from service.cases import Acting, Case, Cases, Entry
 from service.cases.states import STATES
-from service.listings.values import stamp
+from service.stamps import stamp
 from service.webhooks import Outbox
 
 _REFERENCE_STATUSES: Final = (*get_args(ReferenceStatus), "deleted")

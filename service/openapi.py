@@ -30,6 +30,7 @@ TAGS = {
     "brands": "The tenants whose pictures are protected.",
     "rights": "What a brand owns, and whether an operator believes it.",
     "authorised use": "What a brand allows: sellers, listings, products and pictures.",
+    "policies": "From which confidence on a brand wants what done, and what that would have done.",
     "references": "A brand's pictures: product photos and logos.",
     "catalogs": "Many references at once, from a zip or a feed.",
     "listings": "What a marketplace sells, judged against every brand's references.",

@@ -44,7 +44,8 @@ from service.nulls import NullRecords, Nulls
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
 from service.pipeline.work import Search
-from service.policies import Policies
+from service.policies import Bounds, Policies
+from service.policies.trials import Trials
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
@@ -102,6 +103,7 @@ class Runtime:
     enrolment: Enrolment
     policies: Policies
     cases: Cases
+    trials: Trials
     listings: Listings
     verdicts: Verdicts
     registration: Registration
@@ -275,7 +277,9 @@ class Runtime:
         )
         self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
         self.recognition = Recognition(self.negatives, self._comparison)
-        self.policies = Policies(self.database, self.rights, self.authorised)
+        bounds = Bounds(self.settings.lowest_hold, self.settings.lowest_takedown)
+        self.policies = Policies(self.database, self.rights, self.authorised, self.standings, bounds=bounds)
+        self.trials = Trials(self.database, self.policies)
         self.shadow = Shadow(
             lambda: self.spaces.shadow,
             lambda: self.pipeline.busy,
@@ -296,6 +300,7 @@ class Runtime:
             pictures=self.pictures,
             fetcher=self.fetcher,
             read_book=self.policies.read_book,
+            recognise=self.recognition.recognise,
             nulls=self.nulls,
             on_judged=lambda *judged: self.shadow.offer(Judged(*judged)),
         )

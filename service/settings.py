@@ -87,6 +87,12 @@ class Settings:
 
     registrations_per_hour: int = 10
     """Brands that one address may register within an hour."""
+
+    lowest_hold: float = 0.50
+    """The lowest confidence from which a brand may have listings held by its own policy."""
+    lowest_takedown: float = 0.80
+    """The same for taking them down; only the operator may go below, for one brand or for all."""
+
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30

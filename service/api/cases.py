@@ -16,8 +16,8 @@ from service.cases.states import State
 from service.errors import Missing
 from service.idempotency import once
 from service.keys import Principal
-from service.listings.values import stamp
 from service.runtime import Runtime
+from service.stamps import stamp
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from service.cases.states import State
 from service.cases.values import Entry
-from service.listings.values import stamp
+from service.stamps import stamp
 
 BEGINNING: Final = "0" * 64
 """What the first entry has for `previous`."""

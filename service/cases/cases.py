@@ -27,7 +27,8 @@ from service.cases.tokens import Tokens
 from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
 from service.errors import Forbidden, Invalid, StateConflict
 from service.keys import Principal
-from service.listings.values import ListingResult, stamp
+from service.listings.values import ListingResult
+from service.stamps import stamp
 
 _LOG = logging.getLogger("brandwarden.cases")
 CLOCK: Final = Acting("system", "clock")

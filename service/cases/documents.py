@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from service.cases import evidence, moves, records
 from service.cases.values import Acting, Case, Entry, Message, Running
-from service.listings.values import stamp
+from service.stamps import stamp
 
 Document: TypeAlias = dict[str, Any]
 ShowProofs: TypeAlias = Callable[[sa.Connection, Sequence[Case], Acting | None], Mapping[str, list[Document]]]

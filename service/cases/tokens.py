@@ -23,7 +23,7 @@ from service.cases.states import ENDED
 from service.cases.tables import CASE_TOKENS, CASES
 from service.cases.values import Acting, Case
 from service.keys import Principal
-from service.listings.values import stamp
+from service.stamps import stamp
 
 PREFIX: Final = "bw_case_"
 

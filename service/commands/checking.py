@@ -103,7 +103,8 @@ class LocalChecker:
             for match in outcome.result.matches
         )
         read_book = self._runtime.policies.read_book
-        rulings = rule_on(asked, [match for _, match in found], read_book, utc_now())
+        negatives = self._runtime.recognition.recognise([(outcomes[index], match) for index, match in found])
+        rulings = rule_on(asked, [match for _, match in found], read_book, utc_now(), negatives)
         matches = [
             {**found_json(match), "image_index": index, "suppressed_by": ruling.suppressed_by}
             for (index, match), ruling in zip(found, rulings, strict=True)

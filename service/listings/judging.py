@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -35,11 +36,18 @@ Row: TypeAlias = dict[str, Any]
 Adjust: TypeAlias = "Callable[[Checked, Match], Match]"
 ReadBook: TypeAlias = Callable[[frozenset[str], str], Rulebook]
 """The rulebook of the brands with these ids at a marketplace, as it is now."""
+Recognise: TypeAlias = "Callable[[Sequence[tuple[Checked, Match]]], Sequence[str | None]]"
+"""For each match and the picture it is in: the id of the harmless picture of its brand that this is, or None."""
 _EDGE = 1e-9
 
 
 def _as_it_is(_checked: Checked, match: Match) -> Match:
     return match
+
+
+def nothing_known(found: Sequence[tuple[Checked, Match]]) -> Sequence[str | None]:
+    """No picture is known to be harmless."""
+    return [None] * len(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +88,13 @@ def judge(
     without: frozenset[str] = frozenset(),
     nulls: str = "",
     adjust: Adjust = _as_it_is,
+    recognise: Recognise = nothing_known,
 ) -> Judgement:
     """The judgement of `listing`, whose picture `i` became `outcomes[i]`; at least one was read.
 
     What no policy could reach is no match, and neither is anything of the brands `without`. `adjust` lowers matches
-    by the brands' nulls, which are of the version `nulls`. `read_book` is asked when there is a match, and only then.
+    by the brands' nulls, which are of the version `nulls`. `read_book` and `recognise` are asked when there is a match,
+    and only then.
     """
     pairs = [
         (index, outcome, match)
@@ -95,8 +105,13 @@ def judge(
     ]
     adjusted = ((index, adjust(outcome, match)) for index, outcome, match in pairs)
     found = best_matches((index, match) for index, match in adjusted if match.confidence >= FAINTEST)
-    rulings = rule_on(listing, [match for _, match in found], read_book, on)
-    matches = [_match_row(index, match, ruling) for (index, match), ruling in zip(found, rulings, strict=True)]
+    shown_in = [(picture, match) for index, match in found if isinstance(picture := outcomes[index], Checked)]
+    negatives = recognise(shown_in) if found else ()
+    rulings = rule_on(listing, [match for _, match in found], read_book, on, negatives)
+    matches = [
+        {**_match_row(index, match, ruling), "negative_id": negative}
+        for (index, match), ruling, negative in zip(found, rulings, negatives, strict=True)
+    ]
     decision = strongest(ruling.decision for ruling in rulings)
     checked = [outcome for outcome in outcomes if isinstance(outcome, Checked)]
     made_by = {
@@ -121,13 +136,22 @@ def best_matches(found: Iterable[tuple[int, Match]]) -> list[tuple[int, Match]]:
     return sorted(best.values(), key=lambda entry: (-entry[1].confidence, -entry[1].score))
 
 
-def rule_on(listing: ListingInput, matches: Sequence[Match], read_book: ReadBook, on: datetime) -> list[Ruling]:
-    """A ruling on each of `matches`, by the rules of their brands."""
+def rule_on(
+    listing: ListingInput,
+    matches: Sequence[Match],
+    read_book: ReadBook,
+    on: datetime,
+    negatives: Sequence[str | None] = (),
+) -> list[Ruling]:
+    """A ruling on each of `matches`, by the rules of their brands; `negatives` are those `Recognise` gave."""
     if not matches:
         return []
     book = read_book(frozenset(match.brand.id for match in matches), listing.marketplace)
     facts = facts_of(listing)
-    return [rule(book, facts, Claim(match.brand.id, match.kind, match.confidence), on) for match in matches]
+    return [
+        rule(book, facts, Claim(match.brand.id, match.kind, match.confidence, negative), on)
+        for match, negative in zip_longest(matches, negatives)
+    ]
 
 
 def facts_of(listing: ListingInput) -> ListingFacts:

@@ -18,7 +18,7 @@ from indexes.database import utc_now
 from indexes.paging import Page
 from service.errors import BodyTooLarge
 from service.fetch_queue import Fetches, FetchQueue
-from service.listings.judging import Judgement, Outcome, ReadBook, judge, refuse_hopeless
+from service.listings.judging import Judgement, Outcome, ReadBook, Recognise, judge, nothing_known, refuse_hopeless
 from service.listings.store import BrandsGone, ListingStore
 from service.listings.values import BrandMatch, ImageSource, ListingInput, ListingResult
 from service.pictures import PictureKeeper
@@ -52,11 +52,13 @@ class Listings:
         fetcher: Fetches,
         read_book: ReadBook,
         nulls: Nulls | None = None,
+        recognise: Recognise | None = None,
         on_judged: OnJudged = _ignore,
     ) -> None:
         self._settings, self._store, self._pipeline = settings, store, pipeline
         self._pictures = pictures
         self._read_book, self._on_judged, self._nulls = read_book, on_judged, nulls
+        self._recognise = recognise or nothing_known
         self._fetches = FetchQueue(fetcher, max_bytes=settings.image_max_bytes, places=settings.queue_size)
 
     def judge(self, listing: ListingInput, *, patience: float = 0.0) -> ListingResult:
@@ -106,12 +108,14 @@ class Listings:
                 return stored
 
     def _judge(self, listing: ListingInput, outcomes: Sequence[Outcome], without: frozenset[str]) -> Judgement:
-        nulls, now = self._nulls, utc_now()
+        nulls = self._nulls
+        rule_by = partial(
+            judge, listing, outcomes, self._read_book, utc_now(), without=without, recognise=self._recognise
+        )
         if nulls is None:
-            return judge(listing, outcomes, self._read_book, now, without=without)
+            return rule_by()
         frozen = nulls.frozen
-        adjust = partial(nulls.adjust, frozen, listing.marketplace)
-        return judge(listing, outcomes, self._read_book, now, without=without, nulls=frozen.id, adjust=adjust)
+        return rule_by(nulls=frozen.id, adjust=partial(nulls.adjust, frozen, listing.marketplace))
 
     def _store_judgement(self, judgement: Judgement, sources: Sequence[Source], seconds: float) -> ListingResult:
         kept = {

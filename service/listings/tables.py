@@ -76,6 +76,7 @@ LISTING_MATCHES = sa.Table(
     sa.Column("features", Json, nullable=False),  # what score and confidence were made of, by name
     sa.Column("null_shift", sa.Float, nullable=False),  # log-odds the score was lowered by for the brand's null
     sa.Column("suppressed_by", sa.String(40)),
+    sa.Column("negative_id", sa.String(40)),  # the brand's harmless picture it was found in, whatever was decided
     sa.Column("decision", sa.String(16), nullable=False),
     sa.Column("policy_version", sa.Integer, nullable=False),  # of its brand's policy, 0 for none
     sa.Column("proof_required", sa.Boolean, nullable=False),
@@ -107,5 +108,6 @@ VERDICTS = sa.Table(
     sa.Column("calibration", sa.String(100), nullable=False),
     sa.Column("given_by", sa.String(40), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index(None, "brand_id"),
     sqlite_autoincrement=True,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from service.policies.decisions import Decision
+from service.stamps import stamp
 from vision.boxes import Box
 
 VerdictWord: TypeAlias = Literal["infringing", "authorised", "not_a_match"]
@@ -195,8 +196,3 @@ class Verdict:
         document = dataclasses.asdict(self)
         del document["pk"]
         return document | {"created_at": stamp(self.created_at)}
-
-
-def stamp(when: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -21,7 +21,9 @@ from service.marketplaces import MARKETPLACES
 from service.policies.ruling import BrandRules, Rulebook
 from service.policies.tables import POLICIES, POLICY_BOUNDS
 from service.policies.values import Bounds, Draft, Policy, ProofRule, Rule
+from service.policies.vetting import vet
 from service.rights import Rights
+from service.standing import Lane, Standings
 
 
 class Policies:
@@ -32,12 +34,13 @@ class Policies:
         database: Database,
         rights: Rights,
         authorised: Authorised,
+        standings: Standings,
         *,
         bounds: Bounds | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database, self._bounds, self._clock = database, bounds or Bounds(), clock
-        self._rights, self._authorised = rights, authorised
+        self._rights, self._authorised, self._standings = rights, authorised, standings
 
     def current(self, connection: sa.Connection, brand_id: str) -> Policy:
         """The policy in force; version 0 where the brand never had one."""
@@ -62,6 +65,12 @@ class Policies:
         if row is None:
             raise NotFound("There is no such version.")
         return _policy(row)
+
+    def vet(self, brand_id: str, draft: Draft, *, bound: bool) -> None:
+        """Raise `Invalid` for a draft that cannot be a policy, or, where `bound`, is beyond the brand's bounds."""
+        with self._database.read() as connection:
+            known = frozenset(connection.scalars(sa.select(MARKETPLACES.c.slug)))
+        vet(draft, known, self.bounds(brand_id) if bound else None)
 
     def put(self, brand_id: str, draft: Draft, *, by: str) -> Policy:
         """`draft` as the brand's next version, in force when this returns; `NotFound` without the brand."""
@@ -95,20 +104,43 @@ class Policies:
         with self._database.read() as connection:
             return self.book(connection, brand_ids, marketplace)
 
-    def book(self, connection: sa.Connection, brand_ids: Collection[str], marketplace: str | None = None) -> Rulebook:
-        """The rulebook, read on `connection`; of every marketplace where none is named."""
+    def book(
+        self,
+        connection: sa.Connection,
+        brand_ids: Collection[str],
+        marketplace: str | None = None,
+        *,
+        proposed: Policy | None = None,
+    ) -> Rulebook:
+        """The rulebook, read on `connection`; of every marketplace where none is named.
+
+        `proposed` stands in for the policy of its brand.
+        """
         query = sa.select(BRANDS.c.id, BRANDS.c.status).where(BRANDS.c.id.in_(brand_ids))
         policies = self._currents(connection, brand_ids)
+        if proposed is not None:
+            policies[proposed.brand_id] = proposed
         rights = self._rights.of_brands(connection, brand_ids)
         authorisations = self._authorised.of_brands(connection, brand_ids)
         brands = {
-            row.id: BrandRules(row.status, policies[row.id], tuple(rights[row.id]), tuple(authorisations[row.id]))
-            for row in connection.execute(query)
+            row.id: BrandRules(
+                row.status,
+                policies[row.id],
+                tuple(rights[row.id]),
+                tuple(authorisations[row.id]),
+                self._lanes(connection, policies[row.id]),
+            )
+            for row in connection.execute(query).all()
         }
         places = sa.select(MARKETPLACES.c.slug, MARKETPLACES.c.territories)
         if marketplace is not None:
             places = places.where(MARKETPLACES.c.slug == marketplace)
         return Rulebook(brands, {row.slug: tuple(row.territories) for row in connection.execute(places)})
+
+    def _lanes(self, connection: sa.Connection, policy: Policy) -> dict[str, Lane]:
+        """Asked for the kinds alone that the policy would take down."""
+        kinds = {one.kind for one in policy.rules if one.takedown is not None}
+        return {kind: self._standings.lane(connection, policy.brand_id, kind) for kind in sorted(kinds)}
 
 
 def _hold_brand(connection: sa.Connection, brand_id: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from indexes.brands import BrandStatus
 from service.authorised import Authorisation, ListingFacts
@@ -18,9 +18,8 @@ from service.policies.decisions import Decision, rank
 from service.policies.values import Policy
 from service.rights import Right, cover
 from service.rights.values import NEEDED
+from service.standing import Lane
 
-Lane: TypeAlias = Literal["standard", "fast", "locked"]
-"""How much a brand's word counts."""
 UNVERIFIED: Final = "unverified_brand"
 _REVIEW, _HOLD = rank("review"), rank("hold")
 _WORDS: Final = {"monitor": "watched", "review": "reviewed", "hold": "held", "takedown": "taken down"}
@@ -28,7 +27,7 @@ _WORDS: Final = {"monitor": "watched", "review": "reviewed", "hold": "held", "ta
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a match says: which brand, which kind, how surely. `negative` is the benign picture it was found to be."""
+    """What a match says: which brand, which kind, how surely. `negative` is the benign picture it was found in."""
 
     brand_id: str
     kind: str
@@ -44,9 +43,8 @@ class BrandRules:
     policy: Policy
     rights: tuple[Right, ...] = ()
     authorisations: tuple[Authorisation, ...] = ()
-    negatives: frozenset[str] = frozenset()
-    """Ids of the benign pictures it still has."""
-    lane: Lane = "standard"
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+    """Its lane by kind; `standard` where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _suppression(brand: BrandRules, facts: ListingFacts, claim: Claim, on: datet
     for authorisation in brand.authorisations:
         if authorisation.permits(facts, on):
             return authorisation.id, "the brand lets this listing be"
-    if claim.negative is not None and claim.negative in brand.negatives:
+    if claim.negative is not None:
         return claim.negative, "the brand named this picture as harmless"
     return None, ""
 
@@ -125,6 +123,6 @@ def _limited(
     if not cover(brand.rights, kind, territories, on):
         where = ", ".join(territories[:5]) or "every territory"
         return "review", (f"a person decides: the brand has shown no {NEEDED[kind]} for {where}",)
-    if asked == "takedown" and brand.lane != "fast":
+    if asked == "takedown" and brand.lanes.get(kind) != "fast":
         return "hold", ("held and not taken down: the brand is not in the fast lane",)
     return asked, ()

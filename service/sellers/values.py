@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from service.listings.values import stamp
 from service.sellers.points import Level
+from service.stamps import stamp
 
 Ending: TypeAlias = Literal["faded", "raised", "taken_back", "lifted", "appeal_upheld", "expired"]
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from service.listings.values import stamp
 from service.settings import Settings
+from service.stamps import stamp
 
 Lane: TypeAlias = Literal["standard", "fast", "locked"]
 Outcome: TypeAlias = Literal["upheld", "rejected", "withdrawn"]

@@ -24,7 +24,7 @@ from indexes.errors import BlobMissing
 from indexes.references import REFERENCES
 from service.errors import ServiceError
 from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS, VERDICTS
-from service.listings.values import stamp
+from service.stamps import stamp
 from service.verdicts.splitting import Components, Shares, component_id, fingerprint, join_near, named
 from vision.errors import ImageError
 from vision.images import DecodeLimits, decode

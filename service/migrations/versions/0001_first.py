@@ -216,6 +216,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_verdicts_id")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_verdicts_brand_id"), "verdicts", ["brand_id"], unique=False)
     op.create_index(op.f("ix_verdicts_match_id"), "verdicts", ["match_id"], unique=False)
     op.create_table(
         "web_sessions",
@@ -446,6 +447,7 @@ def upgrade() -> None:
         sa.Column("features", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("null_shift", sa.Float(), nullable=False),
         sa.Column("suppressed_by", sa.String(length=40), nullable=True),
+        sa.Column("negative_id", sa.String(length=40), nullable=True),
         sa.Column("decision", sa.String(length=16), nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=False),
         sa.Column("proof_required", sa.Boolean(), nullable=False),
@@ -1094,6 +1096,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_web_sessions_expires_at"), table_name="web_sessions")
     op.drop_table("web_sessions")
     op.drop_index(op.f("ix_verdicts_match_id"), table_name="verdicts")
+    op.drop_index(op.f("ix_verdicts_brand_id"), table_name="verdicts")
     op.drop_table("verdicts")
     op.drop_index(
         "uq_spaces_active",

@@ -13,13 +13,14 @@ from service.authorised import Authorised, NewAuthorisation
 from service.marketplaces import Marketplaces
 from service.policies import Bounds, BrandRules, Draft, Policies, ProofRule, Rule
 from service.rights import NewRight, Rights
+from service.standing import Standings
 
 FIRST = Draft((Rule("logo_use", hold=0.9),), (ProofRule("Shoes", Decimal("50.50"), "EUR"), ProofRule(None, Decimal(9))))
 SECOND = Draft((Rule("stolen_photo", "default", None, 0.4, 0.7, 0.95),))
 
 
 def opened(database, **options) -> Policies:
-    return Policies(database, Rights(database), Authorised(database), **options)
+    return Policies(database, Rights(database), Authorised(database), Standings(database), **options)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ STRICT = Policy("brd_1", 3, (Rule("logo_use", hold=0.8, takedown=0.9), Rule("sto
 
 RIGHT = Right("trademark", "ACME", "Acme Ltd", territories=("EU",), valid_until=NOW)
 PERMIT = Authorisation(seller_id="friend", id="aut_1", valid_until=NOW)
-BRAND = BrandRules("verified", STRICT, (RIGHT,), (PERMIT,), frozenset({"neg_1"}), "fast")
+BRAND = BrandRules("verified", STRICT, (RIGHT,), (PERMIT,), {"logo_use": "fast", "stolen_photo": "fast"})
 LISTING = ListingFacts("shop", seller_id="s-1", category="Shoes", territories=("EU",))
 
 
@@ -45,10 +45,10 @@ def test_a_reviewer_is_told_why():
 
 @pytest.mark.parametrize("lane", ["standard", "locked"])
 def test_only_the_fast_lane_takes_down(lane):
-    ruling = ruled(lane=lane)
+    ruling = ruled(lanes={"logo_use": lane, "stolen_photo": "fast"})
     assert ruling.decision == "hold"
     assert ruling.because[-1] == "held and not taken down: the brand is not in the fast lane"
-    assert ruled(0.6, lane=lane).decision == "review"
+    assert ruled(0.6, lanes={}).decision == "review"
 
 
 def test_without_the_right_a_person_decides():
@@ -81,7 +81,6 @@ def test_what_suppresses_a_match_is_named_and_nothing_is_decided():
         (ruled(0.3, negative="neg_1"), "neg_1"),
     ):
         assert (ruling.decision, ruling.suppressed_by, ruling.shown) == ("clear", by, True)
-    assert ruled(negative="neg_forgotten").suppressed_by is None
     assert ruled(0.1, facts=friend).suppressed_by is None, "nothing to suppress"
 
 

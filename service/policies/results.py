@@ -1,0 +1,126 @@
+"""Stored results read again: the matches of a brand as they were ruled on, with what is known of their listings.
+
+Place in the flow: under a replay. Newest first and in blocks, only the columns that a ruling looks at. Reads the
+tables of listings and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from service.authorised import ListingFacts
+from service.authorised.tables import NEGATIVES
+from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS, VERDICTS
+from service.policies.decisions import Decision
+from service.policies.ruling import Claim
+
+_BLOCK: Final = 5_000
+_OF_MATCH = ("id", "listing_pk", "image_index", "kind", "confidence", "decision", "suppressed_by", "negative_id")
+_OF_LISTING = (
+    "marketplace",
+    "listing_id",
+    "seller_id",
+    "url",
+    "gtin",
+    "category",
+    "price_amount",
+    "price_currency",
+    "territories",
+    "listed_at",
+    "judged_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One match as it stands."""
+
+    match_id: str
+    listing_pk: int
+    listing_id: str
+    judged_at: datetime
+    decision: Decision
+    suppressed_by: str | None
+    facts: ListingFacts
+    claim: Claim
+
+
+def stored_results(connection: sa.Connection, brand_id: str, most: int) -> Iterator[StoredResult]:
+    """The newest `most` matches of a brand, those that nobody was told of among them."""
+    query = (
+        sa.select(
+            LISTING_MATCHES.c.pk,
+            *(LISTING_MATCHES.c[name] for name in _OF_MATCH),
+            *(LISTINGS.c[name] for name in _OF_LISTING),
+        )
+        .join(LISTINGS, LISTINGS.c.pk == LISTING_MATCHES.c.listing_pk)
+        .where(LISTING_MATCHES.c.brand_id == brand_id)
+        .order_by(LISTING_MATCHES.c.pk.desc())
+    )
+    harmless = _Harmless.read(connection, brand_id)
+    left, after = most, None
+    while left > 0:
+        block = query if after is None else query.where(LISTING_MATCHES.c.pk < after)
+        rows = connection.execute(block.limit(min(left, _BLOCK))).all()
+        yield from (_result(brand_id, row, harmless) for row in rows)
+        if len(rows) < _BLOCK:
+            return
+        left, after = left - len(rows), rows[-1].pk
+
+
+def verdicts_of(connection: sa.Connection, brand_id: str) -> dict[str, str]:
+    """The last verdict on each match of a brand that has one."""
+    query = sa.select(VERDICTS.c.match_id, VERDICTS.c.verdict).where(VERDICTS.c.brand_id == brand_id)
+    return {row.match_id: row.verdict for row in connection.execute(query.order_by(VERDICTS.c.pk))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Harmless:
+    """The harmless pictures a brand has now, and the pictures of listings that are the very same file."""
+
+    ids: frozenset[str]
+    pictures: dict[tuple[int, int], str]
+
+    @classmethod
+    def read(cls, connection: sa.Connection, brand_id: str) -> _Harmless:
+        mine = NEGATIVES.c.brand_id == brand_id
+        ids = frozenset(connection.scalars(sa.select(NEGATIVES.c.id).where(mine)))
+        same = sa.select(LISTING_IMAGES.c.listing_pk, LISTING_IMAGES.c.position, NEGATIVES.c.id)
+        same = same.join(NEGATIVES, NEGATIVES.c.sha256 == LISTING_IMAGES.c.sha256).where(mine)
+        rows = connection.execute(same) if ids else ()
+        return cls(ids, {(row.listing_pk, row.position): row.id for row in rows})
+
+    def find(self, row: Any) -> str | None:
+        """The one that a match was found in: as when it was judged, or by the file."""
+        return row.negative_id if row.negative_id in self.ids else self.pictures.get((row.listing_pk, row.image_index))
+
+
+def _result(brand_id: str, row: Any, harmless: _Harmless) -> StoredResult:
+    amount = row.price_amount
+    facts = ListingFacts(
+        marketplace=row.marketplace,
+        seller_id=row.seller_id,
+        url=row.url,
+        gtin=row.gtin,
+        category=row.category,
+        price_amount=None if amount is None else Decimal(amount),
+        price_currency=row.price_currency,
+        territories=tuple(row.territories),
+        listed_at=row.listed_at,
+    )
+    return StoredResult(
+        row.id,
+        row.listing_pk,
+        row.listing_id,
+        row.judged_at,
+        row.decision,
+        row.suppressed_by,
+        facts,
+        Claim(brand_id, row.kind, row.confidence, harmless.find(row)),
+    )
