@@ -31,6 +31,7 @@ TAGS = {
     "rights": "What a brand owns, and whether an operator believes it.",
     "authorised use": "What a brand allows: sellers, listings, products and pictures.",
     "policies": "From which confidence on a brand wants what done, and what that would have done.",
+    "conflicts": "References that are held because somebody else had their picture first.",
     "references": "A brand's pictures: product photos and logos.",
     "catalogs": "Many references at once, from a zip or a feed.",
     "listings": "What a marketplace sells, judged against every brand's references.",

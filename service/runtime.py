@@ -9,17 +9,17 @@ import contextlib
 import logging
 import time
 from datetime import timedelta
+from functools import partial
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
-from indexes.cascade import LOGO_LIKE
 from indexes.catalog import Catalog, Reference, ReferenceStatus
 from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
-from indexes.search import Match, Searcher
+from indexes.search import Match
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
 from service.authorised import Authorised
@@ -27,6 +27,10 @@ from service.authorised.negatives import Negatives
 from service.authorised.recognition import NegativeFilling, Recognition
 from service.cases import Cases
 from service.catalogs import CatalogImports
+from service.conflicts.checking import Checking
+from service.conflicts.opening import open_checking
+from service.conflicts.records import Conflicts
+from service.conflicts.resolutions import Resolutions
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
 from service.gauges import set_gauges
@@ -43,7 +47,6 @@ from service.migrations import upgrade
 from service.nulls import NullRecords, Nulls
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
-from service.pipeline.work import Search
 from service.policies import Bounds, Policies
 from service.policies.trials import Trials
 from service.previews import Previews
@@ -51,6 +54,7 @@ from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
 from service.rights import Registration, Rights, Verifications
 from service.sealing import Sealer
+from service.searching import make_search
 from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
@@ -58,7 +62,7 @@ from service.spaces import SpaceRecords, Spaces
 from service.spaces.choosing import configured, loader, open_first, record_first
 from service.spaces.filling import Filling
 from service.spaces.life import Life
-from service.spaces.loading import Loads, Model
+from service.spaces.loading import Loads
 from service.spaces.preparing import Preparing
 from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
@@ -68,7 +72,6 @@ from service.upkeep import Upkeep
 from service.webhooks import Webhooks
 from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
-from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
 
@@ -111,6 +114,9 @@ class Runtime:
     verifications: Verifications
     authorised: Authorised
     negatives: Negatives
+    conflicts: Conflicts
+    resolutions: Resolutions
+    checking: Checking
     recognition: Recognition
     nulls: Nulls
     retention: Retention
@@ -235,28 +241,13 @@ class Runtime:
     def _open_spaces(
         self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
     ) -> None:
-        self._read, self.words = open_reader(self.settings)
+        read, self.words = open_reader(self.settings)
         self._asked, self._repairing = configured(self.settings, embedder), repairing
         load = loader(self.settings, embedder, loads)
-        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, self._make_search)
+        search = partial(make_search, self, read)
+        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, search)
         stack.callback(self.spaces.close)
         open_first(self.spaces, self._asked, repairing=repairing)
-
-    def _make_search(self, model: Model, gallery: Gallery) -> Search:
-        return Searcher(
-            catalog=self.catalog,
-            brands=self.brands,
-            blobs=self.blobs,
-            gallery=gallery,
-            calibration=model.calibration,
-            photo_verifier=PhotoVerifier(),
-            logo_verifier=LogoVerifier(),
-            read=self._read,
-            embed_crops=model.embedder.embed_crops,
-            logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
-            background=model.background_of_calibration,
-            on_skipped=self.metrics.observe_skipped,
-        )
 
     def _check_vectors(self) -> None:
         status = self.gallery.status()
@@ -275,8 +266,8 @@ class Runtime:
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
-        self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
-        self.recognition = Recognition(self.negatives, self._comparison)
+        comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
+        self.recognition = Recognition(self.negatives, comparison)
         bounds = Bounds(self.settings.lowest_hold, self.settings.lowest_takedown)
         self.policies = Policies(self.database, self.rights, self.authorised, self.standings, bounds=bounds)
         self.trials = Trials(self.database, self.policies)
@@ -309,6 +300,9 @@ class Runtime:
         self.retention = Retention(self.settings, store, self.listings)
         self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self._open_life()
+        self.conflicts = Conflicts(self.database)
+        self.resolutions = Resolutions(self.conflicts, self.enrolment)
+        self.checking = open_checking(self, comparison, self._give_way)
         self.shadow.start()
         stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
@@ -317,6 +311,8 @@ class Runtime:
             forget=self._look_back,
             attend=self._attend,
             tick=self._tick,
+            compare=self._compare,
+            compare_every=self.settings.compare_seconds,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
@@ -368,6 +364,12 @@ class Runtime:
         """Do what silence does; a command that repairs leaves that to the service."""
         if not self._repairing:
             self.cases.tick()
+
+    def _compare(self) -> None:
+        """Hold new references that somebody had first; a command that repairs leaves that to the service."""
+        if not self._repairing:
+            self._give_way()
+            self.checking.check()
 
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""

@@ -85,6 +85,12 @@ class Settings:
     """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
     expected_logo_share: float | None = None
 
+    compare_seconds: float = 1.0
+    """How often new references are compared with what was there before them; 0 for never."""
+    prior_days: float = 7.0
+    """A listing's picture seen so long before a verified brand's reference holds it; any before an unverified one's."""
+    prior_pictures: int = 100_000
+    """Listing pictures, the newest of those old enough, that new references are compared with; 0 for none."""
     registrations_per_hour: int = 10
     """Brands that one address may register within an hour."""
 

@@ -422,6 +422,7 @@ def upgrade() -> None:
         sa.Column("logo_vectors", sa.LargeBinary(), nullable=True),
         sa.Column("regions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column("problem", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["listing_pk"], ["listings.pk"], name=op.f("fk_listing_images_listing_pk_listings"), ondelete="CASCADE"
         ),
