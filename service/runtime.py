@@ -8,36 +8,27 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from datetime import timedelta
-from functools import partial
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
+from indexes.cascade import LOGO_LIKE
 from indexes.catalog import Catalog, Reference, ReferenceStatus
 from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
-from indexes.search import Match
+from indexes.search import Match, Searcher
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
-from service.authorised import Authorised
-from service.authorised.negatives import Negatives
-from service.authorised.recognition import NegativeFilling, Recognition
-from service.cases import Cases
+from service.authorised.recognition import NegativeFilling
 from service.catalogs import CatalogImports
-from service.conflicts.checking import Checking
-from service.conflicts.opening import open_checking
-from service.conflicts.records import Conflicts
-from service.conflicts.resolutions import Resolutions
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
 from service.gauges import set_gauges
 from service.idempotency import Idempotency
 from service.jobs import Jobs
 from service.keys import Keys
-from service.likeness import Comparison
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.verdicts import Verdicts
@@ -47,36 +38,33 @@ from service.migrations import upgrade
 from service.nulls import NullRecords, Nulls
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
-from service.policies import Bounds, Policies
-from service.policies.trials import Trials
+from service.pipeline.work import Search
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
-from service.rights import Registration, Rights, Verifications
 from service.sealing import Sealer
-from service.searching import make_search
-from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
 from service.spaces import SpaceRecords, Spaces
 from service.spaces.choosing import configured, loader, open_first, record_first
 from service.spaces.filling import Filling
 from service.spaces.life import Life
-from service.spaces.loading import Loads
+from service.spaces.loading import Loads, Model
 from service.spaces.preparing import Preparing
 from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
-from service.standing import Standings, Terms
+from service.takedown import Takedown
 from service.upkeep import Upkeep
 from service.webhooks import Webhooks
 from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
+from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
 
 
-class Runtime:
+class Runtime(Takedown):
     """Everything a request needs. `open` builds it; `close` ends it and may be called twice."""
 
     settings: Settings
@@ -92,8 +80,6 @@ class Runtime:
     sessions: Sessions
     webhooks: Webhooks
     idempotency: Idempotency
-    standings: Standings
-    strikes: Strikes
     spool: Spool
     fetcher: Fetcher
     words: str
@@ -104,20 +90,8 @@ class Runtime:
     shadow: Shadow
     pipeline: Pipeline
     enrolment: Enrolment
-    policies: Policies
-    cases: Cases
-    trials: Trials
     listings: Listings
     verdicts: Verdicts
-    registration: Registration
-    rights: Rights
-    verifications: Verifications
-    authorised: Authorised
-    negatives: Negatives
-    conflicts: Conflicts
-    resolutions: Resolutions
-    checking: Checking
-    recognition: Recognition
     nulls: Nulls
     retention: Retention
     upkeep: Upkeep
@@ -213,18 +187,12 @@ class Runtime:
         self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
-        self.registration = Registration.hourly(self.brands, self.keys, self.settings.registrations_per_hour)
-        self.rights = Rights(self.database)
-        self.verifications = Verifications(self.database, self.rights)
-        self.authorised = Authorised(self.database)
-        self.negatives = Negatives(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
-        self.standings = Standings(self.database, Terms.of(self.settings))
-        self.strikes = Strikes(self.database)
         self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
+        self._open_takedown()
 
     def _open_webhooks(self, stack: contextlib.ExitStack) -> None:
         with disk_errors():
@@ -241,13 +209,28 @@ class Runtime:
     def _open_spaces(
         self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
     ) -> None:
-        read, self.words = open_reader(self.settings)
+        self._read, self.words = open_reader(self.settings)
         self._asked, self._repairing = configured(self.settings, embedder), repairing
         load = loader(self.settings, embedder, loads)
-        search = partial(make_search, self, read)
-        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, search)
+        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, self._make_search)
         stack.callback(self.spaces.close)
         open_first(self.spaces, self._asked, repairing=repairing)
+
+    def _make_search(self, model: Model, gallery: Gallery) -> Search:
+        return Searcher(
+            catalog=self.catalog,
+            brands=self.brands,
+            blobs=self.blobs,
+            gallery=gallery,
+            calibration=model.calibration,
+            photo_verifier=PhotoVerifier(),
+            logo_verifier=LogoVerifier(),
+            read=self._read,
+            embed_crops=model.embedder.embed_crops,
+            logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
+            background=model.background_of_calibration,
+            on_skipped=self.metrics.observe_skipped,
+        )
 
     def _check_vectors(self) -> None:
         status = self.gallery.status()
@@ -266,11 +249,6 @@ class Runtime:
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
-        comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
-        self.recognition = Recognition(self.negatives, comparison)
-        bounds = Bounds(self.settings.lowest_hold, self.settings.lowest_takedown)
-        self.policies = Policies(self.database, self.rights, self.authorised, self.standings, bounds=bounds)
-        self.trials = Trials(self.database, self.policies)
         self.shadow = Shadow(
             lambda: self.spaces.shadow,
             lambda: self.pipeline.busy,
@@ -282,7 +260,6 @@ class Runtime:
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
-        self._open_cases()
         store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
             self.settings,
@@ -300,9 +277,6 @@ class Runtime:
         self.retention = Retention(self.settings, store, self.listings)
         self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self._open_life()
-        self.conflicts = Conflicts(self.database)
-        self.resolutions = Resolutions(self.conflicts, self.enrolment)
-        self.checking = open_checking(self, comparison, self._give_way)
         self.shadow.start()
         stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
@@ -311,8 +285,6 @@ class Runtime:
             forget=self._look_back,
             attend=self._attend,
             tick=self._tick,
-            compare=self._compare,
-            compare_every=self.settings.compare_seconds,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
@@ -330,11 +302,6 @@ class Runtime:
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
         self.metrics.before_render(lambda: set_gauges(self))
-
-    def _open_cases(self) -> None:
-        kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
-        watchers = (self.standings, self.strikes)
-        self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
 
     def _open_life(self) -> None:
         self._negative_filling = NegativeFilling(self.negatives, self.blobs)
@@ -364,12 +331,6 @@ class Runtime:
         """Do what silence does; a command that repairs leaves that to the service."""
         if not self._repairing:
             self.cases.tick()
-
-    def _compare(self) -> None:
-        """Hold new references that somebody had first; a command that repairs leaves that to the service."""
-        if not self._repairing:
-            self._give_way()
-            self.checking.check()
 
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""

@@ -85,12 +85,6 @@ class Settings:
     """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
     expected_logo_share: float | None = None
 
-    compare_seconds: float = 1.0
-    """How often new references are compared with what was there before them; 0 for never."""
-    prior_days: float = 7.0
-    """A listing's picture seen so long before a verified brand's reference holds it; any before an unverified one's."""
-    prior_pictures: int = 100_000
-    """Listing pictures, the newest of those old enough, that new references are compared with; 0 for none."""
     registrations_per_hour: int = 10
     """Brands that one address may register within an hour."""
 
@@ -99,6 +93,8 @@ class Settings:
     lowest_takedown: float = 0.80
     """The same for taking them down; only the operator may go below, for one brand or for all."""
 
+    second_review_share: float = 0.05
+    """Share of the reviewers' decisions that another reviewer looks at, too."""
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.pages import assets, catalog, check, pictures, signin
+from service.pages import assets, catalog, check, desk, operator, pictures, portal, public, seller, signin
 
 router = APIRouter(include_in_schema=False)
-for _part in (signin, check, catalog, pictures, assets):
-    router.include_router(_part.router)
+_PAGES = (signin, check, catalog, desk, portal, seller, operator, public, pictures, assets)
+for _part in (*(page.router for page in _PAGES), desk.calls):
+    router.include_router(_part)

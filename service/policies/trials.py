@@ -59,7 +59,6 @@ class Trials:
             if brand_id not in book.brands:
                 raise NotFound("There is no such brand.")
             verdicts = verdicts_of(connection, brand_id)
-            results = stored_results(connection, brand_id, self._most, book.territories)
-            replay.run(book, results, verdicts, self._clock())
+            replay.run(book, stored_results(connection, brand_id, self._most), verdicts, self._clock())
             replay.complete = replay.after.decisions.total() < self._most
         return replay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from service.authorised import ListingFacts
@@ -27,7 +28,7 @@ def stored(number: int, confidence: float, before="review", *, listing: int | No
         facts=ListingFacts("shop"),
         claim=Claim("brd_1", "logo_use", confidence),
     )
-    return result._replace(**changes)
+    return replace(result, **changes)
 
 
 def replayed(*results: StoredResult, **verdicts: str):
