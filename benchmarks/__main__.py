@@ -1,6 +1,6 @@
-"""`python -m benchmarks [recall|index|clean|http …]`: measure, print beside the targets, write JSON; all by default.
+"""`python -m benchmarks [recall|index|clean|http|replay]`: measure, print beside the targets, write JSON.
 
-Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
+All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clean, http, index, recall
+from benchmarks import clean, http, index, recall, replay
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
@@ -23,6 +23,7 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
         clean.TARGETS,
     ),
     "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
+    "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
 }
 
 
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--listings", type=int, default=400, help="listings sent over HTTP")
     parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
     parser.add_argument("--pictures", type=int, default=200, help="pictures of clean listings checked on one core")
+    parser.add_argument("--results", type=int, default=100_000, help="stored results a policy is tried on")
     options = parser.parse_args()
     console = Console()
     console.print(" · ".join(f"{name} {value}" for name, value in describe_machine().items()), highlight=False)

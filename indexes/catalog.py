@@ -76,10 +76,15 @@ class Catalog:
         space: Space,
         regions: Regions,
     ) -> Reference:
-        """Give the reference another picture; embeddings of the old one go, in every space. It becomes active."""
+        """Give the reference another picture; embeddings of the old one go, in every space.
+
+        It becomes active, unless it was quarantined for this very picture.
+        """
         values = {"sha256": sha256, "width": width, "height": height, "media_type": media_type, "status": "active"}
         with self._database.write() as connection:
             old = _one(connection, REFERENCES.c.id == reference_id)
+            if old.status == "quarantined" and old.sha256 == sha256:
+                values["status"] = "quarantined"
             connection.execute(sa.delete(EMBEDDINGS).where(EMBEDDINGS.c.reference_pk == old.pk))
             connection.execute(sa.insert(EMBEDDINGS).values(embedding_row(old.pk, old.kind, space, regions)))
             changed = _change(connection, old, values)

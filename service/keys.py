@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import sqlalchemy as sa
 
 from indexes.database import METADATA, BigKey, Database, UtcDateTime, utc_now
-from indexes.errors import NotFound
+from indexes.errors import Conflict, NotFound
 from indexes.ids import new_id
 from indexes.paging import Page, decode_cursor, encode_cursor
 from service.errors import Invalid
@@ -38,6 +38,7 @@ API_KEYS = sa.Table(
     sa.Column("brand_id", sa.String(40), index=True),
     sa.Column("marketplace", sa.String(64)),
     sa.Column("secret_sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("email", sa.String(254), unique=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -53,6 +54,8 @@ class Key:
     brand_id: str | None
     marketplace: str | None
     created_at: datetime
+    email: str | None = None
+    """Of the person who signs in with this key through OpenID Connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,24 @@ class Keys:
         self._operator_hash = _hash(operator_key) if operator_key else None
 
     def create(
-        self, role: KeyRole, name: str, *, brand_id: str | None = None, marketplace: str | None = None
+        self,
+        role: KeyRole,
+        name: str,
+        *,
+        brand_id: str | None = None,
+        marketplace: str | None = None,
+        email: str | None = None,
     ) -> tuple[Key, str]:
-        """A new key and its secret, which nobody can read again. `Invalid` when role and tenant do not fit."""
+        """A new key and its secret, which nobody can read again.
+
+        `Invalid` when role and tenant do not fit, `Conflict` when another key bears the e-mail address.
+        """
         _check(role, brand_id, marketplace)
         secret = f"bw_{role}_{secrets.token_urlsafe(32)}"
         values = {"id": new_id("key"), "role": role, "name": name, "brand_id": brand_id, "marketplace": marketplace}
+        values["email"] = None if email is None else _address(email)
         with self._database.write() as connection:
+            _refuse_taken(connection, values["email"])
             row = connection.execute(
                 sa.insert(API_KEYS)
                 .values(**values, secret_sha256=_hash(secret), created_at=utc_now())
@@ -117,6 +131,10 @@ class Keys:
             return None if self._operator_hash is None else Principal("operator", ENVIRONMENT_KEY_ID)
         return self._principal(API_KEYS.c.id == key_id)
 
+    def find_email(self, email: str) -> Principal | None:
+        """Who the key with this e-mail address belongs to; capitals do not matter."""
+        return self._principal(API_KEYS.c.email == _address(email))
+
     def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[Key]:
         """Keys, newest first."""
         query = sa.select(*_COLUMNS).order_by(API_KEYS.c.pk.desc()).limit(limit + 1)
@@ -143,7 +161,18 @@ class Keys:
         return None if row is None else Principal(row.role, row.id, row.brand_id, row.marketplace)
 
 
-_COLUMNS = tuple(API_KEYS.c[name] for name in ("pk", "id", "role", "name", "brand_id", "marketplace", "created_at"))
+_NAMES = ("pk", "id", "role", "name", "brand_id", "marketplace", "created_at", "email")
+_COLUMNS = tuple(API_KEYS.c[name] for name in _NAMES)
+
+
+def _address(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _refuse_taken(connection: sa.Connection, email: str | None) -> None:
+    taken = sa.select(API_KEYS.c.id).where(API_KEYS.c.email == email)
+    if email is not None and (existing := connection.scalar(taken)) is not None:
+        raise Conflict(f"The key {existing} bears this e-mail address; delete it first.", existing_id=existing)
 
 
 def _hash(secret: str) -> str:

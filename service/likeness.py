@@ -12,9 +12,11 @@ from typing import Final
 
 from indexes.blobs import BlobStore
 from indexes.descriptions import Descriptions
+from indexes.errors import BlobMissing
 from service.spaces.loading import Model
 from vision.embedding import Pixels, Vectors
-from vision.images import DecodeLimits
+from vision.errors import ImageError
+from vision.images import DecodeLimits, decode
 from vision.verification import PhotoVerifier
 from vision.verification.evidence import PhotoEvidence
 from vision.verification.photos import PhotoDescription
@@ -42,7 +44,7 @@ class Comparison:
     """Compares photographs. Thread-safe. `model` gives the one that judges now."""
 
     def __init__(self, blobs: BlobStore, model: Callable[[], Model]) -> None:
-        self._model, self._verifier = model, PhotoVerifier()
+        self._blobs, self._model, self._verifier = blobs, model, PhotoVerifier()
         self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=_VETTED)
 
     def floor(self) -> float:
@@ -52,6 +54,13 @@ class Comparison:
     def describe(self, pixels: Pixels) -> PhotoDescription:
         """A picture to look in, uint8 RGB `[h, w, 3]`."""
         return self._verifier.describe(pixels)
+
+    def stored(self, sha256: str) -> PhotoDescription | None:
+        """A stored picture to look in, or None when it cannot be read."""
+        try:
+            return self._verifier.describe(decode(self._blobs.get(sha256), limits=_VETTED).pixels)
+        except (BlobMissing, ImageError):
+            return None
 
     def compare(self, query: PhotoDescription, vector: Vectors, sha256: str, similarity: float) -> Likeness | None:
         """Whether the stored photograph `sha256` is in `query`, whose whole has the `vector` `[d]`.

@@ -66,6 +66,10 @@ class Metrics:
         """Something was refused; `reason` is the slug of the problem."""
         self.refusals.labels(reason).inc()
 
+    def observe_webhook(self, outcome: str) -> None:
+        """An attempt at a delivery ended: `delivered`, `failed` or `dead`."""
+        self.webhook_attempts.labels(outcome).inc()
+
     def observe_skipped(self, reason: str) -> None:
         """A candidate was passed over because its own picture cannot be read."""
         self.skipped.labels(reason).inc()

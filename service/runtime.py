@@ -8,27 +8,36 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from datetime import timedelta
+from functools import partial
 
 from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
-from indexes.cascade import LOGO_LIKE
 from indexes.catalog import Catalog, Reference, ReferenceStatus
 from indexes.changes import Changes
 from indexes.database import Database
 from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
-from indexes.search import Match, Searcher
+from indexes.search import Match
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
-from service.authorised.recognition import NegativeFilling
+from service.authorised import Authorised
+from service.authorised.negatives import Negatives
+from service.authorised.recognition import NegativeFilling, Recognition
+from service.cases import Cases
 from service.catalogs import CatalogImports
+from service.conflicts.checking import Checking
+from service.conflicts.opening import open_checking
+from service.conflicts.records import Conflicts
+from service.conflicts.resolutions import Resolutions
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
 from service.gauges import set_gauges
 from service.idempotency import Idempotency
 from service.jobs import Jobs
-from service.keys import Keys
+from service.keys import Keys, Principal
+from service.likeness import Comparison
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.verdicts import Verdicts
@@ -36,35 +45,40 @@ from service.marketplaces import Marketplaces
 from service.metrics import Metrics
 from service.migrations import upgrade
 from service.nulls import NullRecords, Nulls
+from service.oidc import OpenIdConnect
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
-from service.pipeline.work import Search
+from service.policies import Bounds, Policies
+from service.policies.trials import Trials
 from service.previews import Previews
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
+from service.rights import Registration, Rights, Verifications
 from service.sealing import Sealer
+from service.searching import make_search
+from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
+from service.sign_in_links import SignInLinks
 from service.spaces import SpaceRecords, Spaces
 from service.spaces.choosing import configured, loader, open_first, record_first
 from service.spaces.filling import Filling
 from service.spaces.life import Life
-from service.spaces.loading import Loads, Model
+from service.spaces.loading import Loads
 from service.spaces.preparing import Preparing
 from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
-from service.takedown import Takedown
+from service.standing import Standings, Terms
 from service.upkeep import Upkeep
 from service.webhooks import Webhooks
 from vision.embedding import Embedder, Kind
 from vision.images import DecodeLimits
-from vision.verification import LogoVerifier, PhotoVerifier
 
 _LOG = logging.getLogger("brandwarden.runtime")
 
 
-class Runtime(Takedown):
+class Runtime:
     """Everything a request needs. `open` builds it; `close` ends it and may be called twice."""
 
     settings: Settings
@@ -77,9 +91,14 @@ class Runtime(Takedown):
     previews: Previews
     keys: Keys
     marketplaces: Marketplaces
+    sealer: Sealer
     sessions: Sessions
+    sign_in_links: SignInLinks
+    oidc: OpenIdConnect | None
     webhooks: Webhooks
     idempotency: Idempotency
+    standings: Standings
+    strikes: Strikes
     spool: Spool
     fetcher: Fetcher
     words: str
@@ -90,8 +109,20 @@ class Runtime(Takedown):
     shadow: Shadow
     pipeline: Pipeline
     enrolment: Enrolment
+    policies: Policies
+    cases: Cases
+    trials: Trials
     listings: Listings
     verdicts: Verdicts
+    registration: Registration
+    rights: Rights
+    verifications: Verifications
+    authorised: Authorised
+    negatives: Negatives
+    conflicts: Conflicts
+    resolutions: Resolutions
+    checking: Checking
+    recognition: Recognition
     nulls: Nulls
     retention: Retention
     upkeep: Upkeep
@@ -183,54 +214,43 @@ class Runtime(Takedown):
         limits = DecodeLimits(max_bytes=self.settings.image_max_bytes, max_pixels=self.settings.image_max_pixels)
         self.previews = Previews(self.blobs, limits=limits)
         stack.callback(self.previews.close)
-        self.keys = Keys(self.database, operator_key=self.settings.operator_key)
-        self.sessions = Sessions(self.database, self.keys, operator_key=self.settings.operator_key)
+        own_key = self.settings.operator_key
+        self.keys = Keys(self.database, operator_key=own_key)
+        self.sessions = Sessions(self.database, self.keys, operator_key=own_key, find_seller=self._find_seller)
+        self.oidc = OpenIdConnect.of(self.settings, self.sealer)
+        self.sign_in_links = SignInLinks(self.database, self.keys)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
+        self.registration = Registration.hourly(self.brands, self.keys, self.settings.registrations_per_hour)
+        self.rights = Rights(self.database)
+        self.verifications = Verifications(self.database, self.rights)
+        self.authorised = Authorised(self.database)
+        self.negatives = Negatives(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
+        self.standings = Standings(self.database, Terms.of(self.settings))
+        self.strikes = Strikes(self.database)
         self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
-        self._open_takedown()
 
     def _open_webhooks(self, stack: contextlib.ExitStack) -> None:
         with disk_errors():
-            sealer = Sealer.open_for(self.settings.data_dir, secret_key=self.settings.secret_key)
-        self.webhooks = Webhooks(
-            self.settings,
-            self.database,
-            sealer,
-            events=EVENTS,
-            on_outcome=lambda outcome: self.metrics.webhook_attempts.labels(outcome).inc(),
-        )
+            self.sealer = Sealer.open_for(self.settings.data_dir, secret_key=self.settings.secret_key)
+        observe = self.metrics.observe_webhook
+        self.webhooks = Webhooks(self.settings, self.database, self.sealer, events=EVENTS, on_outcome=observe)
         stack.callback(self.webhooks.close)
 
     def _open_spaces(
         self, stack: contextlib.ExitStack, embedder: Embedder | None, loads: Loads | None, *, repairing: bool
     ) -> None:
-        self._read, self.words = open_reader(self.settings)
+        read, self.words = open_reader(self.settings)
         self._asked, self._repairing = configured(self.settings, embedder), repairing
         load = loader(self.settings, embedder, loads)
-        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, self._make_search)
+        search = partial(make_search, self, read)
+        self.spaces = Spaces(self.settings, self.database, SpaceRecords(self.database), load, search)
         stack.callback(self.spaces.close)
         open_first(self.spaces, self._asked, repairing=repairing)
-
-    def _make_search(self, model: Model, gallery: Gallery) -> Search:
-        return Searcher(
-            catalog=self.catalog,
-            brands=self.brands,
-            blobs=self.blobs,
-            gallery=gallery,
-            calibration=model.calibration,
-            photo_verifier=PhotoVerifier(),
-            logo_verifier=LogoVerifier(),
-            read=self._read,
-            embed_crops=model.embedder.embed_crops,
-            logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
-            background=model.background_of_calibration,
-            on_skipped=self.metrics.observe_skipped,
-        )
 
     def _check_vectors(self) -> None:
         status = self.gallery.status()
@@ -249,6 +269,11 @@ class Runtime(Takedown):
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
+        comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
+        self.recognition = Recognition(self.negatives, comparison)
+        bounds = Bounds(self.settings.lowest_hold, self.settings.lowest_takedown)
+        self.policies = Policies(self.database, self.rights, self.authorised, self.standings, bounds=bounds)
+        self.trials = Trials(self.database, self.policies)
         self.shadow = Shadow(
             lambda: self.spaces.shadow,
             lambda: self.pipeline.busy,
@@ -260,6 +285,7 @@ class Runtime(Takedown):
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
+        self._open_cases()
         store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
             self.settings,
@@ -277,6 +303,9 @@ class Runtime(Takedown):
         self.retention = Retention(self.settings, store, self.listings)
         self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self._open_life()
+        self.conflicts = Conflicts(self.database)
+        self.resolutions = Resolutions(self.conflicts, self.enrolment)
+        self.checking = open_checking(self, comparison, self._give_way)
         self.shadow.start()
         stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
@@ -285,6 +314,8 @@ class Runtime(Takedown):
             forget=self._look_back,
             attend=self._attend,
             tick=self._tick,
+            compare=self._compare,
+            compare_every=self.settings.compare_seconds,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
@@ -296,12 +327,20 @@ class Runtime(Takedown):
             gallery=self.spaces,
             fetcher=self.fetcher,
         )
-        public_url = self.settings.public_url or f"http://{self.settings.host}:{self.settings.port}"
-        self.cases.watch(CaseAnnouncer(self.webhooks.outbox, self.cases, public_url))  # the last to watch
+        announcer = CaseAnnouncer(self.webhooks.outbox, self.cases, self.settings.people_url)
+        self.cases.watch(announcer)  # the last to watch
         self.webhooks.start()
         self.jobs.open()  # last: a job left unfinished goes on at once
         stack.callback(self.jobs.close)
         self.metrics.before_render(lambda: set_gauges(self))
+
+    def _find_seller(self, token_id: str) -> Principal | None:
+        return self.cases.tokens.find_id(token_id)
+
+    def _open_cases(self) -> None:
+        kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
+        watchers = (self.standings, self.strikes)
+        self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
 
     def _open_life(self) -> None:
         self._negative_filling = NegativeFilling(self.negatives, self.blobs)
@@ -331,6 +370,12 @@ class Runtime(Takedown):
         """Do what silence does; a command that repairs leaves that to the service."""
         if not self._repairing:
             self.cases.tick()
+
+    def _compare(self) -> None:
+        """Hold new references that somebody had first; a command that repairs leaves that to the service."""
+        if not self._repairing:
+            self._give_way()
+            self.checking.check()
 
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""

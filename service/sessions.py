@@ -1,8 +1,8 @@
-"""Sign-in sessions of the pages: a key is shown once, a cookie stands for it afterwards. Owns the table `web_sessions`.
+"""Sign-in sessions of the pages: somebody is known once, a cookie stands for them afterwards. Owns `web_sessions`.
 
 The table holds the SHA-256 of the cookie's token and nothing that could be replayed: the CSRF token follows from the
-token itself. A session ends after `LIFETIME`, at sign-out, and with its key. Knows no HTTP; `service.pages` sets the
-cookie and `service.api.dependencies` reads it.
+token itself. A session ends after `LIFETIME`, at sign-out, and with its key; a seller's with the link to the case.
+Knows no HTTP; `service.pages` sets the cookie and `service.api.dependencies` reads it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,10 @@ from service.sign_ins import FailedSignIns
 COOKIE = "bw_session"
 CSRF_HEADER = "X-CSRF-Token"
 LIFETIME = timedelta(hours=12)
+_CASE_TOKEN_ID = "tok_"  # noqa: S105  # how the id of a seller's link begins
+
+FindSeller = Callable[[str], Principal | None]
+"""Who the link to a case with this id belongs to; None once it is over."""
 
 WEB_SESSIONS = sa.Table(
     "web_sessions",
@@ -50,10 +55,17 @@ class Sessions:
     """The sessions of one database. `operator_key` is the one from the settings, as `Keys` has it."""
 
     def __init__(
-        self, database: Database, keys: Keys, *, operator_key: str | None = None, lifetime: timedelta = LIFETIME
+        self,
+        database: Database,
+        keys: Keys,
+        *,
+        operator_key: str | None = None,
+        lifetime: timedelta = LIFETIME,
+        find_seller: FindSeller = lambda _token_id: None,
     ) -> None:
         self._database = database
         self._keys = keys
+        self._find_seller = find_seller
         self._operator_key = operator_key or ""
         self._lifetime = lifetime
         self.failures = FailedSignIns()
@@ -61,8 +73,10 @@ class Sessions:
     def start(self, secret: str) -> tuple[str, Session] | None:
         """Sign in with a key: the cookie's token and the session; None for a key that is not valid."""
         principal = self._keys.find(secret)
-        if principal is None:
-            return None
+        return None if principal is None else self.begin(principal)
+
+    def begin(self, principal: Principal) -> tuple[str, Session]:
+        """The cookie's token and the session of somebody who is known by now."""
         token = secrets.token_urlsafe(32)
         now = utc_now()
         row = {
@@ -85,7 +99,8 @@ class Sessions:
             return None
         if not hmac.compare_digest(row.binding, self._binding(token, row.key_id)):
             return None
-        principal = self._keys.find_id(row.key_id)
+        find = self._find_seller if row.key_id.startswith(_CASE_TOKEN_ID) else self._keys.find_id
+        principal = find(row.key_id)
         return None if principal is None else Session(principal, csrf_of(token), row.expires_at)
 
     def end(self, token: str) -> None:

@@ -48,6 +48,10 @@ class Settings:
     """PEM file of the Ed25519 key that signs evidence packets; None is one made inside `data_dir`."""
     secret_key: str | None = field(default=None, repr=False)
     """Seals secrets in the database; None is a key file in `data_dir`. The same for all processes on one database."""
+    oidc_issuer: str | None = None
+    """Where people may sign in by OpenID Connect; None is nowhere."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
     fetch_allow: tuple[str, ...] = ()
     """Private hosts or CIDRs that picture URLs and webhooks may reach."""
     fetch_timeout: float = 10.0
@@ -85,6 +89,12 @@ class Settings:
     """Share of right answers this marketplace expects among photo matches; None is what the model was fitted for."""
     expected_logo_share: float | None = None
 
+    compare_seconds: float = 1.0
+    """How often new references are compared with what was there before them; 0 for never."""
+    prior_days: float = 7.0
+    """A listing's picture seen so long before a verified brand's reference holds it; any before an unverified one's."""
+    prior_pictures: int = 100_000
+    """Listing pictures, the newest of those old enough, that new references are compared with; 0 for none."""
     registrations_per_hour: int = 10
     """Brands that one address may register within an hour."""
 
@@ -93,8 +103,6 @@ class Settings:
     lowest_takedown: float = 0.80
     """The same for taking them down; only the operator may go below, for one brand or for all."""
 
-    second_review_share: float = 0.05
-    """Share of the reviewers' decisions that another reviewer looks at, too."""
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30
@@ -130,6 +138,11 @@ class Settings:
     def sql_url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'brandwarden.db').absolute()}"
+
+    @property
+    def people_url(self) -> str:
+        """Where people reach the pages, for links that no request asks for."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def expected_shares(self) -> dict[Kind, float | None]:

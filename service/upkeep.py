@@ -1,9 +1,10 @@
 """What a runtime does by itself between requests: follow the index, write snapshots, forget what is over.
 
-Four threads. One asks twice a second whether any process committed changes to the catalogue, so that they are searched
-within a second, one acts once a second on the clocks of cases that ran out; the others do slow work, which must not
-hold those up: housekeeping, and attending to the spaces, for which models are loaded. All survive every error: a
-database that is gone for a minute costs staleness, which readiness tells, and not the process.
+Five threads at most. One asks twice a second whether any process committed changes to the catalogue, so that they are
+searched within a second, one acts once a second on the clocks of cases that ran out; the others do slow work, which
+must not hold those up: housekeeping, attending to the spaces, for which models are loaded, comparing new references.
+All survive every error: a database that is gone for a minute costs staleness, which readiness tells, and not the
+process.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Follows(Protocol):
 class Upkeep:
     """The threads, from `start` to `close`.
 
-    `forget` erases what is over, `attend` looks after the spaces, `tick` after the clocks of cases.
+    `forget` erases what is over, `attend` looks after the spaces, `tick` after the clocks of cases, `compare` compares
+    new references with what was there before them, where `compare_every` so many seconds is not 0.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Upkeep:
         forget: Callable[[], object],
         attend: Callable[[], object] = lambda: None,
         tick: Callable[[], object] = lambda: None,
+        compare: Callable[[], object] = lambda: None,
+        compare_every: float = 0.0,
     ) -> None:
         self._index = index
         self._snapshot_every = snapshot_every
@@ -66,6 +70,9 @@ class Upkeep:
             threading.Thread(target=self._run, args=(((attend, ATTEND_SECONDS),),), name="spaces"),
             threading.Thread(target=self._run, args=(((tick, TICK_SECONDS),),), name="clocks"),
         ]
+        if compare_every > 0:
+            comparing = (((compare, compare_every),),)
+            self._threads.append(threading.Thread(target=self._run, args=comparing, name="comparing"))
 
     @property
     def lag(self) -> float:

@@ -65,8 +65,8 @@ def _logging_as_found() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Defaults, everything stored below `tmp_path`, loopback hosts fetchable, the operator key known."""
-    return Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, port=0)
+    """Defaults, everything stored below `tmp_path`, the operator key known, references compared when a test asks."""
+    return Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, port=0, compare_seconds=0)
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def shipped_embedder() -> Embedder:
 @pytest.fixture(scope="session")
 def real_runtime(tmp_path_factory, shipped_embedder: Embedder) -> Iterator[Runtime]:
     """A runtime with the shipped model, shared by the session: make a brand of your own and ask for it alone."""
-    real = Settings(data_dir=tmp_path_factory.mktemp("real") / "data", operator_key=OPERATOR_KEY, port=0)
+    real = Settings(
+        data_dir=tmp_path_factory.mktemp("real") / "data", operator_key=OPERATOR_KEY, port=0, compare_seconds=0
+    )
     opened = Runtime.open(real, embedder=shipped_embedder)
     yield opened
     opened.close()

@@ -96,7 +96,19 @@ def start() -> Cluster | None:
     if user is not None:
         shutil.chown(directory, user)
     data = directory / "data"
-    initdb = [binaries / "initdb", "-D", data, "-U", "brandwarden", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    initdb: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        "brandwarden",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "-N",
+    ]
     subprocess.run(initdb, check=True, user=user, stdout=subprocess.DEVNULL, cwd=directory)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -104,7 +116,7 @@ def start() -> Cluster | None:
     options = [part for setting in SAFE_TO_LOSE.split() for part in ("-c", setting)]
     address = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={directory}"]
     with (directory / "log").open("wb") as log:
-        command = [binaries / "postgres", "-D", data, *address, *options]
+        command: list[str | Path] = [binaries / "postgres", "-D", data, *address, *options]
         server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=directory, start_new_session=True)
     cluster = Cluster(directory, server, port)
     cluster.wait()

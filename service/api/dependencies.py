@@ -43,6 +43,11 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
 
 
+def public_url(request: Request, runtime: Runtime) -> str:
+    """Where people reach the pages, without a slash at the end."""
+    return (runtime.settings.public_url or str(request.base_url)).rstrip("/")
+
+
 def _told_of_idempotency(
     _key: Annotated[
         str | None,

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.dependencies import Cursor, Limit, RuntimeOf, require
+from service.api.dependencies import Cursor, Limit, RuntimeOf, public_url, require
 from service.api.sent import Sent
 from service.keys import KeyRole
 from service.marketplaces import DEFAULT
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require("operator"))])
+
+
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\"']+@[^@\s<>\"']+$")]
 
 
 class NewKey(Sent):
@@ -27,6 +30,7 @@ class NewKey(Sent):
     marketplace: Annotated[str, Field(max_length=64)] | None = Field(
         None, description="Whose listings; with the role `ingest` only, else `default`."
     )
+    email: Email | None = Field(None, description="Of the person who signs in with it by OpenID Connect.")
 
 
 class KeyOut(BaseModel):
@@ -38,6 +42,7 @@ class KeyOut(BaseModel):
     name: str
     brand_id: str | None
     marketplace: str | None
+    email: str | None
     created_at: datetime
 
 
@@ -45,6 +50,13 @@ class KeyMade(KeyOut):
     """A new key; `key` is the secret and is never shown again."""
 
     key: str
+
+
+class SignInLinkMade(BaseModel):
+    """A link that signs in once, as the key it was made for; shown once."""
+
+    url: str
+    expires_at: datetime
 
 
 class KeyPage(BaseModel):
@@ -62,7 +74,9 @@ def make_key(body: NewKey, runtime: RuntimeOf) -> KeyMade:
     marketplace = body.marketplace
     if body.role == "ingest":
         marketplace = runtime.marketplaces.get(marketplace or DEFAULT).slug
-    key, secret = runtime.keys.create(body.role, body.name, brand_id=body.brand_id, marketplace=marketplace)
+    key, secret = runtime.keys.create(
+        body.role, body.name, brand_id=body.brand_id, marketplace=marketplace, email=body.email
+    )
     return KeyMade(key=secret, **KeyOut.model_validate(key).model_dump())
 
 
@@ -77,3 +91,10 @@ def list_keys(runtime: RuntimeOf, limit: Limit = 50, cursor: Cursor = None) -> K
 def delete_key(key_id: str, runtime: RuntimeOf) -> None:
     """The key stops working with this answer."""
     runtime.keys.delete(key_id)
+
+
+@router.post("/{key_id}/sign-in-link", status_code=201, summary="Make a one-time sign-in link")
+def make_sign_in_link(key_id: str, request: Request, runtime: RuntimeOf) -> SignInLinkMade:
+    """For a person who is to use the pages with this key, without seeing it. Works once, for fifteen minutes."""
+    token, expires_at = runtime.sign_in_links.make(key_id)
+    return SignInLinkMade(url=f"{public_url(request, runtime)}/login/link?token={token}", expires_at=expires_at)

@@ -37,6 +37,8 @@ MEANINGS = {
     "index-unavailable": "The index is being mended. Send again after the seconds in Retry-After.",
     "internal": "Something failed that nobody foresaw. Send again, and tell the operator the request id if it stays.",
     "invalid": "The request can be parsed and is not valid. `errors` lists each place and what is wrong with it.",
+    "issuer-failed": "The sign-in service of the organisation is away or misconfigured. Sign in with a key or a "
+    "link, and tell the operator if it stays.",
     "malformed": "The body cannot be parsed as what its Content-Type says.",
     "media-type": "This call takes another type of body. The detail names it.",
     "method-not-allowed": "This path does not take this method. The header Allow lists those it takes.",

@@ -59,11 +59,18 @@ class Tokens:
         """The seller that `secret` stands for; None for one that is unknown or over."""
         if not secret.startswith(PREFIX):
             return None
+        return self._seller(CASE_TOKENS.c.secret_sha256 == _hash(secret))
+
+    def find_id(self, token_id: str) -> Principal | None:
+        """As `find`, for a session that was opened with the token `token_id`."""
+        return self._seller(CASE_TOKENS.c.id == token_id)
+
+    def _seller(self, condition: sa.ColumnElement[bool]) -> Principal | None:
         query = (
             sa.select(CASE_TOKENS.c.id, CASE_TOKENS.c.expires_at, CASES.c.id.label("case_id"), CASES.c.state)
             .add_columns(CASES.c.moved_at)
             .join(CASES, CASES.c.pk == CASE_TOKENS.c.case_pk)
-            .where(CASE_TOKENS.c.secret_sha256 == _hash(secret))
+            .where(condition)
         )
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()

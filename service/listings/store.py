@@ -70,14 +70,15 @@ class ListingStore:
         with self._database.write() as connection:
             _hold_brands(connection, {row["brand_id"] for row in (*matches, *scores)})
             pk = _upsert(connection, listing)
-            known, dropped = _match_ids(connection, pk), _pictures(connection, pk)
+            known, dropped, seen = _match_ids(connection, pk), _pictures(connection, pk), _first_seen(connection, pk)
             connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
             connection.execute(sa.delete(LISTING_MATCHES).where(LISTING_MATCHES.c.listing_pk == pk))
             connection.execute(sa.delete(NULL_SCORES).where(NULL_SCORES.c.listing_pk == pk))
             if scores:
                 connection.execute(sa.insert(NULL_SCORES), [{**row, "listing_pk": pk} for row in scores])
             if images:
-                connection.execute(sa.insert(LISTING_IMAGES), [{**row, "listing_pk": pk} for row in images])
+                rows = [{**row, "listing_pk": pk, "first_seen_at": seen.get(row["sha256"])} for row in images]
+                connection.execute(sa.insert(LISTING_IMAGES), [_seen_by(row, listing["judged_at"]) for row in rows])
             for row in matches:
                 match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
                 connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
@@ -196,6 +197,17 @@ def _match_ids(connection: sa.Connection, pk: int) -> dict[tuple[str, str], str]
 def _pictures(connection: sa.Connection, pk: int) -> frozenset[str]:
     of_listing = sa.and_(LISTING_IMAGES.c.listing_pk == pk, LISTING_IMAGES.c.kept)
     return frozenset(connection.scalars(sa.select(LISTING_IMAGES.c.sha256).where(of_listing)))
+
+
+def _first_seen(connection: sa.Connection, pk: int) -> dict[str, datetime]:
+    columns = (LISTING_IMAGES.c.sha256, LISTING_IMAGES.c.first_seen_at)
+    rows = connection.execute(sa.select(*columns).where(LISTING_IMAGES.c.listing_pk == pk))
+    return {row.sha256: row.first_seen_at for row in rows if row.first_seen_at is not None}
+
+
+def _seen_by(row: Row, at: datetime) -> Row:
+    """A picture that is new to the listing is seen now."""
+    return row if row["first_seen_at"] is not None else {**row, "first_seen_at": at}
 
 
 def _read(connection: sa.Connection, pks: Sequence[int]) -> list[ListingResult]:

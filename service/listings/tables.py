@@ -53,6 +53,7 @@ LISTING_IMAGES = sa.Table(
     sa.Column("logo_vectors", sa.LargeBinary),
     sa.Column("regions", Json),  # {"photo": [[x0, y0, x1, y1], …], "logo": …}, one box for each vector
     sa.Column("problem", Json),
+    sa.Column("first_seen_at", UtcDateTime),  # when this very file first came with the listing
     sa.UniqueConstraint("listing_pk", "position"),
     sa.Index(None, "sha256"),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from service.api.dependencies import RuntimeOf
+from service.pages.arriving import go
 from service.pages.rendering import page_router, render
 from service.pages.visitors import Visiting
 from service.policies.values import MONITOR_FROM
@@ -20,7 +21,9 @@ REFERENCE_ROLES = ("brand", "operator", "reviewer")
 
 @router.get("/")
 def show_check(request: Request, runtime: RuntimeOf, visitor: Visiting) -> Response:
-    """The page."""
+    """The page. A seller has no use for it and is led to their case."""
+    if visitor.principal.role == "seller":
+        return go(request, visitor.principal, "/")
     return render(
         request,
         "check.html",

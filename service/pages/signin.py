@@ -9,12 +9,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from fastapi import Form, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from service.api.dependencies import RuntimeOf
+from service.pages.arriving import arrive, go, safe_path, set_cookie
 from service.pages.rendering import page_router, render
 from service.pages.visitors import Visiting, allow
 from service.runtime import Runtime
@@ -34,9 +35,8 @@ router = page_router()
 def show_login(request: Request, runtime: RuntimeOf, next: Annotated[str, Query()] = "/") -> Response:  # noqa: A002  # the name in the URL
     """The form, or straight on for somebody who is signed in."""
     token = request.cookies.get(COOKIE)
-    if token and runtime.sessions.find(token) is not None:
-        return RedirectResponse(safe_path(next), status_code=303)
-    return _form(request, next)
+    session = runtime.sessions.find(token) if token else None
+    return _form(request, runtime, next) if session is None else go(request, session.principal, next)
 
 
 @router.post("/login")
@@ -50,16 +50,15 @@ def sign_in(
     """Take the key, set the cookie, go on to where the visitor wanted to be."""
     expected = request.cookies.get(FORM_COOKIE, "")
     if not expected or not hmac.compare_digest(expected.encode(), csrf.encode()):
-        return _form(request, next, problem=_STALE, status=403)
+        return _form(request, runtime, next, problem=_STALE, status=403)
     address = request.client.host if request.client else "unknown"
     key = key.strip()
     wait = runtime.sessions.failures.wait(address)
-    started = None if wait and is_guessable(key) else runtime.sessions.start(key)
-    if started is None:
+    principal = None if wait and is_guessable(key) else runtime.keys.find(key)
+    if principal is None:
         return _refuse(request, runtime, next, address, wait)
-    response = RedirectResponse(safe_path(next), status_code=303)
+    response = arrive(request, runtime, principal, next)
     response.delete_cookie(FORM_COOKIE, path="/login")
-    _set_cookie(request, response, COOKIE, started[0], path="/", max_age=int(LIFETIME.total_seconds()))
     return response
 
 
@@ -73,34 +72,20 @@ def sign_out(request: Request, runtime: RuntimeOf, visitor: Visiting, csrf: Anno
     return response
 
 
-def safe_path(wanted: str) -> str:
-    """`wanted` when it is a path of this service, else `/`: a link must not lead from sign-in to another site."""
-    plain = wanted.isprintable() and "\\" not in wanted and wanted.startswith("/") and not wanted.startswith("//")
-    if not plain:
-        return "/"
-    parts = urlsplit(wanted)
-    return "/" if parts.scheme or parts.netloc or parts.path in ("/login", "/logout") else wanted
-
-
-def _form(request: Request, wanted: str, *, problem: str = "", status: int = 200) -> Response:
+def _form(request: Request, runtime: Runtime, wanted: str, *, problem: str = "", status: int = 200) -> Response:
     csrf = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
     values = {"csrf": csrf, "next": safe_path(wanted), "problem": problem, "hours": _HOURS}
+    values["oidc"] = "" if runtime.oidc is None else f"/login/oidc?next={quote(safe_path(wanted), safe='')}"
     response = render(request, "login.html", status=status, **values)
-    _set_cookie(request, response, FORM_COOKIE, csrf, path="/login", max_age=3600)
+    set_cookie(request, response, FORM_COOKIE, csrf, path="/login", max_age=3600)
     return response
 
 
 def _refuse(request: Request, runtime: Runtime, wanted: str, address: str, wait: int) -> Response:
     if not wait:
         runtime.sessions.failures.record(address)
-        return _form(request, wanted, problem=_WRONG_KEY, status=401)
+        return _form(request, runtime, wanted, problem=_WRONG_KEY, status=401)
     minutes = "a minute" if wait <= 60 else f"{-(-wait // 60)} minutes"
-    response = _form(request, wanted, problem=_SLOW_DOWN.format(minutes=minutes), status=429)
+    response = _form(request, runtime, wanted, problem=_SLOW_DOWN.format(minutes=minutes), status=429)
     response.headers["Retry-After"] = str(wait)
     return response
-
-
-def _set_cookie(request: Request, response: Response, name: str, value: str, *, path: str, max_age: int) -> None:
-    # Behind a proxy that ends TLS only this header tells; whoever forges it spoils nothing but their own cookie.
-    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
-    response.set_cookie(name, value, max_age=max_age, path=path, secure=secure, httponly=True, samesite="lax")

@@ -126,11 +126,17 @@ class Replay:
     def _count(self, result: StoredResult, ruling: Ruling, verdict: str) -> None:
         self.before.add(result.listing_pk, result.decision, verdict)
         self.after.add(result.listing_pk, ruling.decision, verdict)
-        before, after = self._places.setdefault(result.facts.marketplace, (Counter(), Counter()))
+        place = result.facts.marketplace
+        if place not in self._places:
+            self._places[place] = (Counter(), Counter())
+        before, after = self._places[place]
         before[result.decision] += 1
         after[ruling.decision] += 1
-        self.oldest = min(self.oldest or result.judged_at, result.judged_at)
-        self.newest = max(self.newest or result.judged_at, result.judged_at)
+        judged_at = result.judged_at
+        if self.oldest is None or judged_at < self.oldest:
+            self.oldest = judged_at
+        if self.newest is None or judged_at > self.newest:
+            self.newest = judged_at
         if ruling.decision != result.decision or ruling.suppressed_by != result.suppressed_by:
             self.changes += 1
             if len(self.changed) < MOST_CHANGES:

@@ -6,11 +6,11 @@ tables of listings and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -20,8 +20,9 @@ from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS, V
 from service.policies.decisions import Decision
 from service.policies.ruling import Claim
 
+Places: TypeAlias = Mapping[str, tuple[str, ...]]
 _BLOCK: Final = 5_000
-_OF_MATCH = ("id", "listing_pk", "image_index", "kind", "confidence", "decision", "suppressed_by", "negative_id")
+_OF_MATCH = ("pk", "id", "listing_pk", "image_index", "kind", "confidence", "decision", "suppressed_by", "negative_id")
 _OF_LISTING = (
     "marketplace",
     "listing_id",
@@ -32,14 +33,12 @@ _OF_LISTING = (
     "price_amount",
     "price_currency",
     "territories",
-    "listed_at",
     "judged_at",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """One match as it stands."""
+class StoredResult(NamedTuple):
+    """One match as it stands. No dataclass: a replay makes a hundred thousand."""
 
     match_id: str
     listing_pk: int
@@ -51,11 +50,13 @@ class StoredResult:
     claim: Claim
 
 
-def stored_results(connection: sa.Connection, brand_id: str, most: int) -> Iterator[StoredResult]:
-    """The newest `most` matches of a brand, those that nobody was told of among them."""
+def stored_results(connection: sa.Connection, brand_id: str, most: int, places: Places) -> Iterator[StoredResult]:
+    """The newest `most` matches of a brand, those that nobody was told of among them.
+
+    `places` are the territories of each marketplace, for listings that name none.
+    """
     query = (
         sa.select(
-            LISTING_MATCHES.c.pk,
             *(LISTING_MATCHES.c[name] for name in _OF_MATCH),
             *(LISTINGS.c[name] for name in _OF_LISTING),
         )
@@ -68,7 +69,7 @@ def stored_results(connection: sa.Connection, brand_id: str, most: int) -> Itera
     while left > 0:
         block = query if after is None else query.where(LISTING_MATCHES.c.pk < after)
         rows = connection.execute(block.limit(min(left, _BLOCK))).all()
-        yield from (_result(brand_id, row, harmless) for row in rows)
+        yield from (_result(brand_id, row, harmless, places) for row in rows)
         if len(rows) < _BLOCK:
             return
         left, after = left - len(rows), rows[-1].pk
@@ -96,31 +97,26 @@ class _Harmless:
         rows = connection.execute(same) if ids else ()
         return cls(ids, {(row.listing_pk, row.position): row.id for row in rows})
 
-    def find(self, row: Any) -> str | None:
+    def find(self, listing_pk: int, image_index: int, negative_id: str | None) -> str | None:
         """The one that a match was found in: as when it was judged, or by the file."""
-        return row.negative_id if row.negative_id in self.ids else self.pictures.get((row.listing_pk, row.image_index))
+        if not self.ids:
+            return None
+        return negative_id if negative_id in self.ids else self.pictures.get((listing_pk, image_index))
 
 
-def _result(brand_id: str, row: Any, harmless: _Harmless) -> StoredResult:
-    amount = row.price_amount
+def _result(brand_id: str, row: Any, harmless: _Harmless, places: Places) -> StoredResult:
+    # unpacked at once, in the order of the columns above: asking a row by name takes as long as the ruling
+    _, match_id, listing_pk, image_index, kind, confidence, decision, suppressed_by, negative_id, *listing = row
+    marketplace, listing_id, seller_id, url, gtin, category, amount, currency, territories, judged_at = listing
     facts = ListingFacts(
-        marketplace=row.marketplace,
-        seller_id=row.seller_id,
-        url=row.url,
-        gtin=row.gtin,
-        category=row.category,
-        price_amount=None if amount is None else Decimal(amount),
-        price_currency=row.price_currency,
-        territories=tuple(row.territories),
-        listed_at=row.listed_at,
+        marketplace,
+        seller_id,
+        url,
+        gtin,
+        category,
+        None if amount is None else Decimal(amount),
+        currency,
+        tuple(territories) or places.get(marketplace, ()),
     )
-    return StoredResult(
-        row.id,
-        row.listing_pk,
-        row.listing_id,
-        row.judged_at,
-        row.decision,
-        row.suppressed_by,
-        facts,
-        Claim(brand_id, row.kind, row.confidence, harmless.find(row)),
-    )
+    claim = Claim(brand_id, kind, confidence, harmless.find(listing_pk, image_index, negative_id))
+    return StoredResult(match_id, listing_pk, listing_id, judged_at, decision, suppressed_by, facts, claim)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from indexes.brands import BrandStatus
 from service.authorised import Authorisation, ListingFacts
 from service.policies.decisions import Decision, rank
+from service.policies.permits import Permits
 from service.policies.values import Policy
 from service.rights import Right, cover
 from service.rights.values import NEEDED
@@ -25,9 +26,11 @@ _REVIEW, _HOLD = rank("review"), rank("hold")
 _WORDS: Final = {"monitor": "watched", "review": "reviewed", "hold": "held", "takedown": "taken down"}
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a match says: which brand, which kind, how surely. `negative` is the benign picture it was found in."""
+class Claim(NamedTuple):
+    """What a match says: which brand, which kind, how surely. `negative` is the harmless picture it was found in.
+
+    Like `Ruling` no dataclass: a replay makes a hundred thousand of each.
+    """
 
     brand_id: str
     kind: str
@@ -45,6 +48,24 @@ class BrandRules:
     authorisations: tuple[Authorisation, ...] = ()
     lanes: Mapping[str, Lane] = field(default_factory=dict)
     """Its lane by kind; `standard` where nothing is said."""
+    _permits: Permits = field(init=False, repr=False, compare=False)
+    _covered: dict[tuple[str, tuple[str, ...], datetime], bool] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_permits", Permits(self.authorisations))
+
+    def permits(self, facts: ListingFacts, on: datetime) -> Authorisation | None:
+        """The authorisation that lets a listing be, if there is one."""
+        return self._permits.find(facts, on)
+
+    def covers(self, kind: str, territories: tuple[str, ...], on: datetime) -> bool:
+        """Whether its rights stand behind a match of `kind` in all of `territories`; worked out once for each."""
+        key = (kind, territories, on)
+        if key not in self._covered:
+            self._covered[key] = cover(self.rights, kind, territories, on)
+        return self._covered[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +81,7 @@ class Rulebook:
         return replace(facts, territories=places) if places else facts
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What is done about a match. One that is suppressed is `clear` and shown with what suppressed it."""
 
     decision: Decision
@@ -106,9 +126,8 @@ def rule(book: Rulebook, facts: ListingFacts, claim: Claim, on: datetime) -> Rul
 def _suppression(brand: BrandRules, facts: ListingFacts, claim: Claim, on: datetime) -> tuple[str | None, str]:
     if brand.status == "unverified":
         return UNVERIFIED, "the brand is not verified yet"
-    for authorisation in brand.authorisations:
-        if authorisation.permits(facts, on):
-            return authorisation.id, "the brand lets this listing be"
+    if (authorisation := brand.permits(facts, on)) is not None:
+        return authorisation.id, "the brand lets this listing be"
     if claim.negative is not None:
         return claim.negative, "the brand named this picture as harmless"
     return None, ""
@@ -120,7 +139,7 @@ def _limited(
     """`asked`, as far as the brand's rights and its standing carry it, and why not further."""
     if rank(asked) < _HOLD:
         return asked, ()
-    if not cover(brand.rights, kind, territories, on):
+    if not brand.covers(kind, territories, on):
         where = ", ".join(territories[:5]) or "every territory"
         return "review", (f"a person decides: the brand has shown no {NEEDED[kind]} for {where}",)
     if asked == "takedown" and brand.lanes.get(kind) != "fast":

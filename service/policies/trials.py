@@ -59,6 +59,7 @@ class Trials:
             if brand_id not in book.brands:
                 raise NotFound("There is no such brand.")
             verdicts = verdicts_of(connection, brand_id)
-            replay.run(book, stored_results(connection, brand_id, self._most), verdicts, self._clock())
+            results = stored_results(connection, brand_id, self._most, book.territories)
+            replay.run(book, results, verdicts, self._clock())
             replay.complete = replay.after.decisions.total() < self._most
         return replay

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.authorised import negatives
-from service.authorised.recognition import NegativeFilling, Recognition
+from service.authorised.recognition import NegativeFilling
 from tests.callers import as_role
 from tests.fakes import ThumbnailEmbedder
 from tests.photographs import jpeg, pixels
@@ -109,7 +109,7 @@ def test_a_new_model_recognises_what_was_sent_before_it(client, runtime, brand):
     assert runtime.recognition.recognise(found) == [negative]  # by its pixels alone
     filling = NegativeFilling(runtime.negatives, runtime.blobs)
     assert (filling.fill(other), filling.fill(other)) == (1, 0)
-    assert Recognition(runtime.negatives, runtime._comparison).recognise(found) == [negative]
+    assert runtime.recognition.recognise(found) == [negative]
     runtime.negatives.forget_spaces_but({runtime.embedder.space.id})
     assert filling.fill(other) == 1
 

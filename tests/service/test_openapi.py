@@ -71,7 +71,13 @@ def test_the_page_tells_every_call_and_loads_nothing_from_outside(client, docume
 
 
 def test_every_post_tells_of_its_idempotency_key(document):
-    secret = {"/v1/keys", "/v1/register", "/v1/webhooks", "/v1/cases/{case_id}/seller-link"}
+    secret = {
+        "/v1/keys",
+        "/v1/keys/{key_id}/sign-in-link",
+        "/v1/register",
+        "/v1/webhooks",
+        "/v1/cases/{case_id}/seller-link",
+    }
     without = {*secret, "/v1/search", "/v1/listings/batch"}  # these store nothing as one answer
     for path, method, operation in operations(document):
         told = "Idempotency-Key" in {entry["name"] for entry in operation.get("parameters", [])}

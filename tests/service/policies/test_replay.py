@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from service.authorised import ListingFacts
@@ -28,7 +27,7 @@ def stored(number: int, confidence: float, before="review", *, listing: int | No
         facts=ListingFacts("shop"),
         claim=Claim("brd_1", "logo_use", confidence),
     )
-    return replace(result, **changes)
+    return result._replace(**changes)
 
 
 def replayed(*results: StoredResult, **verdicts: str):
