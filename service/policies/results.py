@@ -6,10 +6,12 @@ tables of listings and writes nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -32,7 +34,6 @@ _OF_LISTING = (
     "category",
     "price_amount",
     "price_currency",
-    "territories",
     "judged_at",
 )
 
@@ -59,6 +60,7 @@ def stored_results(connection: sa.Connection, brand_id: str, most: int, places: 
         sa.select(
             *(LISTING_MATCHES.c[name] for name in _OF_MATCH),
             *(LISTINGS.c[name] for name in _OF_LISTING),
+            sa.cast(LISTINGS.c.territories, sa.Text),
         )
         .join(LISTINGS, LISTINGS.c.pk == LISTING_MATCHES.c.listing_pk)
         .where(LISTING_MATCHES.c.brand_id == brand_id)
@@ -104,10 +106,16 @@ class _Harmless:
         return negative_id if negative_id in self.ids else self.pictures.get((listing_pk, image_index))
 
 
+@lru_cache(10_000)
+def _territories(written: str) -> tuple[str, ...]:
+    """As they stand in the row; most listings name the same few."""
+    return tuple(json.loads(written))
+
+
 def _result(brand_id: str, row: Any, harmless: _Harmless, places: Places) -> StoredResult:
     # unpacked at once, in the order of the columns above: asking a row by name takes as long as the ruling
     _, match_id, listing_pk, image_index, kind, confidence, decision, suppressed_by, negative_id, *listing = row
-    marketplace, listing_id, seller_id, url, gtin, category, amount, currency, territories, judged_at = listing
+    marketplace, listing_id, seller_id, url, gtin, category, amount, currency, judged_at, territories = listing
     facts = ListingFacts(
         marketplace,
         seller_id,
@@ -116,7 +124,7 @@ def _result(brand_id: str, row: Any, harmless: _Harmless, places: Places) -> Sto
         category,
         None if amount is None else Decimal(amount),
         currency,
-        tuple(territories) or places.get(marketplace, ()),
+        _territories(territories) or places.get(marketplace, ()),
     )
     claim = Claim(brand_id, kind, confidence, harmless.find(listing_pk, image_index, negative_id))
     return StoredResult(match_id, listing_pk, listing_id, judged_at, decision, suppressed_by, facts, claim)
