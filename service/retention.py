@@ -20,6 +20,7 @@ from service.authorised.tables import NEGATIVES
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.tables import LISTING_IMAGES
+from service.proofs.tables import PROOFS
 from service.rights.tables import RIGHTS
 from service.settings import Settings
 
@@ -27,15 +28,18 @@ _AT_ONCE = 200
 
 
 def pictures_in_use(database: Database) -> Callable[[Collection[str]], frozenset[str]]:
-    """A function that tells which SHA-256 some reference, kept listing picture, right or negative names."""
+    """A function that tells which SHA-256 some reference, kept listing picture, right, negative or proof names."""
 
     def in_use(sha256s: Collection[str]) -> frozenset[str]:
         of_references = sa.select(REFERENCES.c.sha256).where(REFERENCES.c.sha256.in_(sha256s))
         of_listings = sa.select(LISTING_IMAGES.c.sha256).where(LISTING_IMAGES.c.sha256.in_(sha256s))
         of_rights = sa.select(RIGHTS.c.document_sha256).where(RIGHTS.c.document_sha256.in_(sha256s))
+        of_proofs = [
+            sa.select(column).where(column.in_(sha256s)) for column in (PROOFS.c.stored_sha256, PROOFS.c.preview_sha256)
+        ]
         of_negatives = sa.select(NEGATIVES.c.sha256).where(NEGATIVES.c.sha256.in_(sha256s))
         with database.read() as connection:
-            named = of_references.union(of_listings.where(LISTING_IMAGES.c.kept), of_rights, of_negatives)
+            named = of_references.union(of_listings.where(LISTING_IMAGES.c.kept), of_rights, of_negatives, *of_proofs)
             return frozenset(connection.scalars(named))
 
     return in_use

@@ -51,6 +51,8 @@ from service.pipeline import Pipeline
 from service.policies import Bounds, Policies
 from service.policies.trials import Trials
 from service.previews import Previews
+from service.proofs import Proofs
+from service.proofs.opening import open_proofs
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
 from service.rights import Registration, Rights, Verifications
@@ -112,6 +114,7 @@ class Runtime:
     policies: Policies
     cases: Cases
     trials: Trials
+    proofs: Proofs
     listings: Listings
     verdicts: Verdicts
     registration: Registration
@@ -286,6 +289,7 @@ class Runtime:
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
         self._open_cases()
+        self.proofs = open_proofs(self)
         store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
             self.settings,
@@ -365,6 +369,8 @@ class Runtime:
             self.filling.fill()
             for space in self.spaces.loaded():
                 self._negative_filling.fill(space.model.embedder)
+            if not self.pipeline.busy:
+                self.proofs.settle()
 
     def _tick(self) -> None:
         """Do what silence does; a command that repairs leaves that to the service."""

@@ -48,6 +48,8 @@ MEANINGS = {
     "not-found": "There is no such thing, or none that this key may see: the two answers are the same on purpose.",
     "overloaded": "The service is at capacity, starting or stopping. Send again after the seconds in Retry-After.",
     "picture-missing": "A stored picture is gone from the picture store. The operator has to restore it from a backup.",
+    "proof-refused": "A document is not taken: it is damaged, asks for a password, holds a script, takes more than a "
+    "document does to draw, or is out of date. `reason` is a word for which. Print it to a new PDF, or send a picture.",
     "storage-failed": "Disk, bucket or database is full, read-only or out of reach. Nothing was stored: send again "
     "after the seconds in Retry-After, once the operator has mended it.",
     "too-generic": "The picture has too little of its own to be a reference: one colour, a line, stripes, a simple "

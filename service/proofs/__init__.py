@@ -3,3 +3,9 @@
 `documents` takes the harm out of a file and draws its first page, `twins` finds the same document elsewhere, `checks`
 says what was found. `Proofs` is the way in. What a check finds decides nothing by itself.
 """
+
+from service.proofs.proofs import Proofs
+from service.proofs.rendering import ProofRefused
+from service.proofs.values import PROOF_TYPES, Check, Proof, ProofType, Said
+
+__all__ = ["PROOF_TYPES", "Check", "Proof", "ProofRefused", "ProofType", "Proofs", "Said"]

@@ -28,8 +28,15 @@ PROOFS = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False, index=True),  # as it was sent
     sa.Column("stored_sha256", sa.String(64), nullable=False, index=True),
     sa.Column("preview_sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("compared", sa.Boolean, nullable=False),  # whether its first page was compared with the others'
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Index(None, "brand_id", "number_key"),
+    sa.Index(
+        "ix_proofs_not_compared",
+        "pk",
+        sqlite_where=sa.text("compared = 0"),
+        postgresql_where=sa.text("compared = false"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -49,5 +56,5 @@ PROOF_TWINS = sa.Table(
     sa.Column(
         "twin_pk", sa.ForeignKey("proofs.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
     ),
-    sa.Column("grade", sa.String(8), nullable=False),  # `file`, `page` or `nearly`
+    sa.Column("grade", sa.String(8), nullable=False),  # `page` or `nearly`
 )

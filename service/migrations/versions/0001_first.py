@@ -939,6 +939,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("stored_sha256", sa.String(length=64), nullable=False),
         sa.Column("preview_sha256", sa.String(length=64), nullable=False),
+        sa.Column("compared", sa.Boolean(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["case_pk"], ["cases.pk"], name=op.f("fk_proofs_case_pk_cases"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_proofs")),
@@ -947,6 +948,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_proofs_brand_id_number_key"), "proofs", ["brand_id", "number_key"], unique=False)
     op.create_index(op.f("ix_proofs_case_pk"), "proofs", ["case_pk"], unique=False)
+    op.create_index(
+        "ix_proofs_not_compared",
+        "proofs",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("compared = 0"),
+        postgresql_where=sa.text("compared = false"),
+    )
     op.create_index(op.f("ix_proofs_preview_sha256"), "proofs", ["preview_sha256"], unique=False)
     op.create_index(op.f("ix_proofs_sha256"), "proofs", ["sha256"], unique=False)
     op.create_index(op.f("ix_proofs_stored_sha256"), "proofs", ["stored_sha256"], unique=False)
@@ -1030,6 +1039,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_proofs_stored_sha256"), table_name="proofs")
     op.drop_index(op.f("ix_proofs_sha256"), table_name="proofs")
     op.drop_index(op.f("ix_proofs_preview_sha256"), table_name="proofs")
+    op.drop_index(
+        "ix_proofs_not_compared",
+        table_name="proofs",
+        sqlite_where=sa.text("compared = 0"),
+        postgresql_where=sa.text("compared = false"),
+    )
     op.drop_index(op.f("ix_proofs_case_pk"), table_name="proofs")
     op.drop_index(op.f("ix_proofs_brand_id_number_key"), table_name="proofs")
     op.drop_table("proofs")
