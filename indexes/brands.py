@@ -82,9 +82,11 @@ class Brands:
         with self._database.read() as connection:
             return frozenset(connection.scalars(sa.select(BRANDS.c.pk).where(BRANDS.c.id.in_(brand_ids))))
 
-    def list(self, limit: int = 50, cursor: str | None = None) -> Page[Brand]:
-        """Brands in the order they were made."""
+    def list(self, limit: int = 50, cursor: str | None = None, *, status: BrandStatus | None = None) -> Page[Brand]:
+        """Brands in the order they were made; with `status` those that have it."""
         query = sa.select(*_COLUMNS).order_by(BRANDS.c.pk).limit(limit + 1)
+        if status is not None:
+            query = query.where(BRANDS.c.status == status)
         if cursor is not None:
             query = query.where(BRANDS.c.pk > decode_cursor(cursor))
         with self._database.read() as connection:

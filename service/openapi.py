@@ -37,6 +37,7 @@ TAGS = {
     "listings": "What a marketplace sells, judged against every brand's references.",
     "verdicts": "What a person said of a match.",
     "cases": "What happens to a listing after it was flagged, until it ends.",
+    "portal": "A brand's figures, its case manager, and what the two write each other.",
     "search": "One picture against the references, nothing stored.",
     "jobs": "Long work, its progress and its errors.",
     "marketplaces": "The tenants that send listings.",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from datetime import timedelta
 from functools import partial
 
 from indexes.blobs import BlobStore
@@ -22,10 +21,7 @@ from indexes.scoring import Calibration, Judgement
 from indexes.search import Match
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
-from service.authorised import Authorised
-from service.authorised.negatives import Negatives
-from service.authorised.recognition import NegativeFilling, Recognition
-from service.cases import Cases
+from service.authorised.recognition import NegativeFilling
 from service.catalogs import CatalogImports
 from service.conflicts.checking import Checking
 from service.conflicts.opening import open_checking
@@ -37,7 +33,6 @@ from service.gauges import set_gauges
 from service.idempotency import Idempotency
 from service.jobs import Jobs
 from service.keys import Keys, Principal
-from service.likeness import Comparison
 from service.listings import Listings
 from service.listings.store import ListingStore
 from service.listings.verdicts import Verdicts
@@ -48,17 +43,13 @@ from service.nulls import NullRecords, Nulls
 from service.oidc import OpenIdConnect
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
-from service.policies import Bounds, Policies
-from service.policies.trials import Trials
 from service.previews import Previews
 from service.proofs import Proofs
 from service.proofs.opening import open_proofs
 from service.reading import open_reader
 from service.retention import Retention, pictures_in_use
-from service.rights import Registration, Rights, Verifications
 from service.sealing import Sealer
 from service.searching import make_search
-from service.sellers import Strikes
 from service.sessions import Sessions
 from service.settings import Settings
 from service.sign_in_links import SignInLinks
@@ -71,7 +62,7 @@ from service.spaces.preparing import Preparing
 from service.spaces.shadow import Judged, Shadow
 from service.spaces.statistics import Statistics
 from service.spool import Spool, disk_errors
-from service.standing import Standings, Terms
+from service.takedown import Takedown
 from service.upkeep import Upkeep
 from service.webhooks import Webhooks
 from vision.embedding import Embedder, Kind
@@ -80,7 +71,7 @@ from vision.images import DecodeLimits
 _LOG = logging.getLogger("brandwarden.runtime")
 
 
-class Runtime:
+class Runtime(Takedown):
     """Everything a request needs. `open` builds it; `close` ends it and may be called twice."""
 
     settings: Settings
@@ -99,8 +90,6 @@ class Runtime:
     oidc: OpenIdConnect | None
     webhooks: Webhooks
     idempotency: Idempotency
-    standings: Standings
-    strikes: Strikes
     spool: Spool
     fetcher: Fetcher
     words: str
@@ -111,21 +100,12 @@ class Runtime:
     shadow: Shadow
     pipeline: Pipeline
     enrolment: Enrolment
-    policies: Policies
-    cases: Cases
-    trials: Trials
     proofs: Proofs
     listings: Listings
     verdicts: Verdicts
-    registration: Registration
-    rights: Rights
-    verifications: Verifications
-    authorised: Authorised
-    negatives: Negatives
     conflicts: Conflicts
     resolutions: Resolutions
     checking: Checking
-    recognition: Recognition
     nulls: Nulls
     retention: Retention
     upkeep: Upkeep
@@ -224,18 +204,12 @@ class Runtime:
         self.sign_in_links = SignInLinks(self.database, self.keys)
         self.marketplaces = Marketplaces(self.database)
         self.marketplaces.ensure_default()
-        self.registration = Registration.hourly(self.brands, self.keys, self.settings.registrations_per_hour)
-        self.rights = Rights(self.database)
-        self.verifications = Verifications(self.database, self.rights)
-        self.authorised = Authorised(self.database)
-        self.negatives = Negatives(self.database)
         self.idempotency = Idempotency(self.database, hours=self.settings.idempotency_hours)
-        self.standings = Standings(self.database, Terms.of(self.settings))
-        self.strikes = Strikes(self.database)
         self.spool = Spool(self.settings.data_dir / "spool", max_bytes=self.settings.spool_max_bytes)
         stack.callback(self.spool.close)
         self.fetcher = Fetcher(self.settings)
         stack.callback(self.fetcher.close)
+        self._open_takedown()
 
     def _open_webhooks(self, stack: contextlib.ExitStack) -> None:
         with disk_errors():
@@ -272,11 +246,6 @@ class Runtime:
             calibration=lambda: self.calibration.version,
             every=self.settings.nulls_hours,
         )
-        comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
-        self.recognition = Recognition(self.negatives, comparison)
-        bounds = Bounds(self.settings.lowest_hold, self.settings.lowest_takedown)
-        self.policies = Policies(self.database, self.rights, self.authorised, self.standings, bounds=bounds)
-        self.trials = Trials(self.database, self.policies)
         self.shadow = Shadow(
             lambda: self.spaces.shadow,
             lambda: self.pipeline.busy,
@@ -288,7 +257,6 @@ class Runtime:
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
-        self._open_cases()
         self.proofs = open_proofs(self)
         store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
@@ -309,7 +277,7 @@ class Runtime:
         self._open_life()
         self.conflicts = Conflicts(self.database)
         self.resolutions = Resolutions(self.conflicts, self.enrolment)
-        self.checking = open_checking(self, comparison, self._give_way)
+        self.checking = open_checking(self, self._comparison, self._give_way)
         self.shadow.start()
         stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
@@ -340,11 +308,6 @@ class Runtime:
 
     def _find_seller(self, token_id: str) -> Principal | None:
         return self.cases.tokens.find_id(token_id)
-
-    def _open_cases(self) -> None:
-        kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
-        watchers = (self.standings, self.strikes)
-        self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
 
     def _open_life(self) -> None:
         self._negative_filling = NegativeFilling(self.negatives, self.blobs)

@@ -103,6 +103,8 @@ class Settings:
     lowest_takedown: float = 0.80
     """The same for taking them down; only the operator may go below, for one brand or for all."""
 
+    second_review_share: float = 0.05
+    """Share of the reviewers' decisions that another reviewer looks at, too."""
     idempotency_hours: int = 24
     flagged_days: int = 180
     clean_days: int = 30

@@ -8,9 +8,11 @@ from service import idempotency, job_rows, keys, marketplaces, sessions, sign_in
 from service.authorised import tables as authorised
 from service.cases import tables as cases
 from service.conflicts import tables as conflicts
+from service.desk import tables as desk
 from service.listings import tables as listings
 from service.nulls import tables as nulls
 from service.policies import tables as policies
+from service.portal import tables as portal
 from service.proofs import tables as proofs
 from service.rights import tables as rights
 from service.sellers import tables as sellers
@@ -41,6 +43,8 @@ OWNERS = (
     proofs,
     sellers,
     webhooks,
+    desk,
+    portal,
 )
 """The modules, in the order their tables depend on one another."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.pages import assets, catalog, check, links, oidc, pictures, signin
+from service.pages import assets, catalog, check, desk, links, oidc, operator, pictures, portal, public, seller, signin
 
 router = APIRouter(include_in_schema=False)
-for _part in (signin, links, oidc, check, catalog, pictures, assets):
-    router.include_router(_part.router)
+_PAGES = (signin, links, oidc, check, catalog, desk, portal, seller, operator, public, pictures, assets)
+for _part in (*(page.router for page in _PAGES), desk.calls):
+    router.include_router(_part)

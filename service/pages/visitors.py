@@ -25,6 +25,8 @@ _LABELS: dict[Role, str] = {
     "seller": "Seller",
 }
 CATALOG_ROLES: frozenset[Role] = frozenset({"brand", "operator"})
+DESK_ROLES: frozenset[Role] = frozenset({"reviewer", "operator"})
+PORTAL_ROLES: frozenset[Role] = frozenset({"brand", "reviewer", "operator"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Visitor:
         pages = [("Check", "/")]
         if self.principal.role in CATALOG_ROLES:
             pages.append(("Catalogue", "/catalog"))
+        if self.principal.role in DESK_ROLES:
+            pages.append(("Desk", "/desk"))
+        if self.principal.role in PORTAL_ROLES:
+            pages.append(("Portal", "/portal"))
+        if self.principal.role == "operator":
+            pages.append(("Operator", "/operator"))
         return pages
 
 

@@ -279,6 +279,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_authorisations_brand_id_pk"), "authorisations", ["brand_id", "pk"], unique=False)
     op.create_table(
+        "brand_messages",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("author_role", sa.String(length=16), nullable=False),
+        sa.Column("author_id", sa.String(length=40), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_brand_messages_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_brand_messages")),
+        sa.UniqueConstraint("id", name=op.f("uq_brand_messages_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_brand_messages_brand_id_pk"), "brand_messages", ["brand_id", "pk"], unique=False)
+    op.create_table(
         "brand_rights",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -324,6 +341,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_brand_verifications_brand_id_pk"), "brand_verifications", ["brand_id", "pk"], unique=False)
+    op.create_table(
+        "case_managers",
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("key_id", sa.String(length=40), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_case_managers_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_case_managers")),
+    )
     op.create_table(
         "cases",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -407,6 +435,28 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_claims_brand_id_reason_counts_from"), "claims", ["brand_id", "reason", "counts_from"], unique=False
+    )
+    op.create_table(
+        "desk_tasks",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("marketplace", sa.String(length=64), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("image_sha256", sa.String(length=64), nullable=True),
+        sa.Column("space", sa.String(length=100), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_desk_tasks_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_desk_tasks")),
+        sa.UniqueConstraint("id", name=op.f("uq_desk_tasks_id")),
+    )
+    op.create_index(
+        op.f("ix_desk_tasks_brand_id_kind_marketplace_pk"),
+        "desk_tasks",
+        ["brand_id", "kind", "marketplace", "pk"],
+        unique=False,
     )
     op.create_table(
         "job_errors",
@@ -907,6 +957,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_conflicts_reference_pk"), "conflicts", ["reference_pk"], unique=False)
     op.create_index(op.f("ix_conflicts_state_pk"), "conflicts", ["state", "pk"], unique=False)
     op.create_table(
+        "desk_task_cases",
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("task_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("harm", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_desk_task_cases_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_pk"], ["desk_tasks.pk"], name=op.f("fk_desk_task_cases_task_pk_desk_tasks"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("case_pk", name=op.f("pk_desk_task_cases")),
+    )
+    op.create_index(op.f("ix_desk_task_cases_task_pk"), "desk_task_cases", ["task_pk"], unique=False)
+    op.create_table(
         "negative_vectors",
         sa.Column(
             "negative_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -995,6 +1059,26 @@ def upgrade() -> None:
         "ix_reference_embeddings_count", "reference_embeddings", ["space", "reference_pk", "n"], unique=False
     )
     op.create_table(
+        "second_reviews",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("entry", sa.Integer(), nullable=False),
+        sa.Column("first", sa.String(length=16), nullable=False),
+        sa.Column("first_reviewer", sa.String(length=60), nullable=False),
+        sa.Column("second", sa.String(length=16), nullable=True),
+        sa.Column("second_reviewer", sa.String(length=60), nullable=True),
+        sa.Column("sampled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_second_reviews_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_second_reviews")),
+        sa.UniqueConstraint("case_pk", "entry", name=op.f("uq_second_reviews_case_pk_entry")),
+        sa.UniqueConstraint("id", name=op.f("uq_second_reviews_id")),
+    )
+    op.create_index(op.f("ix_second_reviews_case_pk"), "second_reviews", ["case_pk"], unique=False)
+    op.create_table(
         "proof_twins",
         sa.Column(
             "proof_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1033,6 +1117,8 @@ def downgrade() -> None:
     op.drop_table("proof_vectors")
     op.drop_index(op.f("ix_proof_twins_twin_pk"), table_name="proof_twins")
     op.drop_table("proof_twins")
+    op.drop_index(op.f("ix_second_reviews_case_pk"), table_name="second_reviews")
+    op.drop_table("second_reviews")
     op.drop_index("ix_reference_embeddings_count", table_name="reference_embeddings")
     op.drop_table("reference_embeddings")
     op.drop_table("reference_checks")
@@ -1049,6 +1135,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_proofs_brand_id_number_key"), table_name="proofs")
     op.drop_table("proofs")
     op.drop_table("negative_vectors")
+    op.drop_index(op.f("ix_desk_task_cases_task_pk"), table_name="desk_task_cases")
+    op.drop_table("desk_task_cases")
     op.drop_index(op.f("ix_conflicts_state_pk"), table_name="conflicts")
     op.drop_index(op.f("ix_conflicts_reference_pk"), table_name="conflicts")
     op.drop_table("conflicts")
@@ -1101,6 +1189,8 @@ def downgrade() -> None:
     op.drop_table("listing_images")
     op.drop_index(op.f("ix_job_errors_job_pk"), table_name="job_errors")
     op.drop_table("job_errors")
+    op.drop_index(op.f("ix_desk_tasks_brand_id_kind_marketplace_pk"), table_name="desk_tasks")
+    op.drop_table("desk_tasks")
     op.drop_index(op.f("ix_claims_brand_id_reason_counts_from"), table_name="claims")
     op.drop_table("claims")
     op.drop_index(op.f("ix_catalog_references_sha256"), table_name="catalog_references")
@@ -1111,11 +1201,14 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_cases_deadline"), table_name="cases")
     op.drop_index(op.f("ix_cases_brand_id_state"), table_name="cases")
     op.drop_table("cases")
+    op.drop_table("case_managers")
     op.drop_index(op.f("ix_brand_verifications_brand_id_pk"), table_name="brand_verifications")
     op.drop_table("brand_verifications")
     op.drop_index(op.f("ix_brand_rights_document_sha256"), table_name="brand_rights")
     op.drop_index(op.f("ix_brand_rights_brand_id_pk"), table_name="brand_rights")
     op.drop_table("brand_rights")
+    op.drop_index(op.f("ix_brand_messages_brand_id_pk"), table_name="brand_messages")
+    op.drop_table("brand_messages")
     op.drop_index(op.f("ix_authorisations_brand_id_pk"), table_name="authorisations")
     op.drop_table("authorisations")
     op.drop_table("webhooks")

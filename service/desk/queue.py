@@ -1,0 +1,179 @@
+"""The queue of the desk: tasks by harm, confidence and clock.
+
+Place in the flow: the page `/desk` asks for it. The rank is the harm of all cases of a task together, times the
+highest confidence, times urgency: a task gains one for every day it waits, and the more the nearer its deadline is.
+One grouped query reads every case that waits; the order is made here, because no database knows urgency.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+import sqlalchemy as sa
+
+from indexes.brands import BRANDS
+from indexes.database import Database, utc_now
+from service.cases.tables import CASES
+from service.desk.tables import DESK_TASK_CASES, DESK_TASKS
+from service.errors import Missing
+
+Waiting: TypeAlias = Literal["review", "seller", "ended"]
+_DAY: Final = 86400.0
+_LIVE: Final = ("open", "in_review", "counter_noticed")
+_MOST_CASES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Near-identical listings that wait for one decision. `lead` is the id of its oldest case."""
+
+    id: str
+    marketplace: str
+    brand_id: str
+    brand: str
+    kind: str
+    listings: int
+    confidence: float
+    harm: float
+    since: datetime
+    deadline: datetime | None
+    lead: str
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCase:
+    """One case of a task, as much as its line on the desk shows."""
+
+    id: str
+    listing_id: str
+    seller_id: str | None
+    state: str
+    evidence_version: int
+    confidence: float
+    deadline: datetime | None
+
+
+class Queue:
+    """The tasks of one database."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database, self._clock = database, clock
+
+    def tasks(
+        self,
+        *,
+        waiting: Waiting = "review",
+        kind: str | None = None,
+        brand_id: str | None = None,
+        marketplace: str | None = None,
+        limit: int = 50,
+    ) -> tuple[list[Task], int]:
+        """The `limit` most urgent tasks, and how many wait in all."""
+        wanted = [_waits(waiting)]
+        for column, value in (("kind", kind), ("brand_id", brand_id), ("marketplace", marketplace)):
+            if value is not None:
+                wanted.append(CASES.c[column] == value)
+        now = self._clock()
+        with self._database.read() as connection:
+            groups = connection.execute(_grouped(wanted)).all()
+            ranked = heapq.nlargest(limit, ((rank(group, now), -group.task_pk, group) for group in groups))
+            return _told(connection, [(value, group) for value, _, group in ranked]), len(groups)
+
+    def cases(self, task_id: str, *, waiting: Waiting | None = None) -> list[TaskCase]:
+        """The cases of a task, oldest first, a thousand at most; `Missing` when there is no such task."""
+        columns = ("id", "listing_id", "seller_id", "state", "evidence_version", "confidence", "deadline")
+        joined = DESK_TASKS.join(DESK_TASK_CASES, DESK_TASK_CASES.c.task_pk == DESK_TASKS.c.pk)
+        joined = joined.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
+        query = sa.select(*(CASES.c[name] for name in columns)).select_from(joined).where(DESK_TASKS.c.id == task_id)
+        if waiting is not None:
+            query = query.where(_waits(waiting))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(CASES.c.pk).limit(_MOST_CASES)).all()
+            if not rows and connection.scalar(sa.select(DESK_TASKS.c.pk).where(DESK_TASKS.c.id == task_id)) is None:
+                raise Missing
+        return [TaskCase(*row) for row in rows]
+
+    def task_of(self, case_id: str) -> str | None:
+        """The id of the task a case belongs to."""
+        joined = DESK_TASKS.join(DESK_TASK_CASES, DESK_TASK_CASES.c.task_pk == DESK_TASKS.c.pk)
+        joined = joined.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(DESK_TASKS.c.id).select_from(joined).where(CASES.c.id == case_id))
+
+    def picture_of(self, case_id: str) -> str | None:
+        """SHA-256 of the listing's picture that a case is about, as far as it is known."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(CASES.c.image_sha256).where(CASES.c.id == case_id))
+
+
+def rank(group: Any, now: datetime) -> float:
+    """Harm times confidence times urgency; `group` has `harm`, `confidence`, `since` and `deadline`."""
+    waited = max(0.0, (now - group.since) / timedelta(seconds=_DAY))
+    urgency = 1.0 + waited
+    if group.deadline is not None:
+        left = max(0.0, (group.deadline - now) / timedelta(seconds=_DAY))
+        urgency += 4.0 / (0.25 + left)
+    return float(group.harm * group.confidence * urgency)
+
+
+def _waits(waiting: Waiting) -> sa.ColumnElement[bool]:
+    """For a person of ours: what is new, what was answered, what was disputed. For the seller: held, no proof yet."""
+    answered = sa.and_(CASES.c.state == "held", CASES.c.proofs > 0)
+    if waiting == "review":
+        return sa.or_(CASES.c.state.in_(_LIVE), answered)
+    if waiting == "seller":
+        return sa.and_(CASES.c.state == "held", CASES.c.proofs == 0)
+    return CASES.c.state.not_in((*_LIVE, "held"))
+
+
+def _grouped(wanted: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    task_pk = DESK_TASK_CASES.c.task_pk
+    return (
+        sa.select(
+            task_pk,
+            sa.func.count().label("listings"),
+            sa.func.max(CASES.c.confidence).label("confidence"),
+            sa.func.sum(DESK_TASK_CASES.c.harm).label("harm"),
+            sa.func.min(CASES.c.opened_at).label("since"),
+            sa.func.min(CASES.c.deadline).label("deadline"),
+            sa.func.min(CASES.c.pk).label("lead_pk"),
+        )
+        .join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
+        .where(*wanted)
+        .group_by(task_pk)
+    )
+
+
+def _told(connection: sa.Connection, ranked: Sequence[tuple[float, Any]]) -> list[Task]:
+    columns = (CASES.c.id, CASES.c.marketplace, CASES.c.brand_id, BRANDS.c.name, CASES.c.kind)
+    query = (
+        sa.select(CASES.c.pk, *columns, DESK_TASKS.c.id.label("task_id"))
+        .join(BRANDS, BRANDS.c.id == CASES.c.brand_id)
+        .join(DESK_TASK_CASES, DESK_TASK_CASES.c.case_pk == CASES.c.pk)
+        .join(DESK_TASKS, DESK_TASKS.c.pk == DESK_TASK_CASES.c.task_pk)
+        .where(CASES.c.pk.in_([group.lead_pk for _, group in ranked]))
+    )
+    leads = {row.pk: row for row in connection.execute(query)}
+    return [
+        Task(
+            id=lead.task_id,
+            marketplace=lead.marketplace,
+            brand_id=lead.brand_id,
+            brand=lead.name,
+            kind=lead.kind,
+            listings=group.listings,
+            confidence=group.confidence,
+            harm=group.harm,
+            since=group.since,
+            deadline=group.deadline,
+            lead=lead.id,
+            rank=value,
+        )
+        for value, group in ranked
+        for lead in (leads[group.lead_pk],)
+    ]

@@ -1,0 +1,80 @@
+"""The brand portal in a browser: figures, matches, a case with its answer, authorised use, policy, messages."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.shop import COFFEE, jpeg
+from tests.e2e.test_desk import send, states
+
+
+@pytest.fixture
+def case(tenant):
+    """A case about a copied photograph."""
+    tenant.add(jpeg(COFFEE), title="Espresso")
+    return send(tenant, f"{tenant.id}-portal")
+
+
+def test_the_brand_sees_its_figures_matches_and_case(sign_in, tenant, case):
+    portal = sign_in(tenant.key, "/portal")
+    expect(portal.locator(".tiles")).to_contain_text("Matches found1")
+    expect(portal.get_by_text("standard lane")).to_be_visible()
+    portal.get_by_role("link", name="Matches").click()
+    expect(portal.locator(".tasks li")).to_have_count(1)
+    portal.locator(".tasks a").click()
+    expect(portal.locator(".compare.ready")).to_be_visible()
+    expect(portal.locator(".boxed img")).to_have_count(2)
+
+
+def test_the_brand_confirms_and_writes(sign_in, tenant, case):
+    portal = sign_in(tenant.key, "/portal/cases")
+    portal.locator(".tasks a").click()
+    portal.get_by_label("Write to the reviewers").fill("<script>alert(1)</script> please hurry")
+    portal.get_by_role("button", name="Send").click()
+    expect(portal.locator(".talk")).to_contain_text("<script>alert(1)</script> please hurry")
+    portal.get_by_label("Why", exact=True).fill("Our photograph of 2021")
+    portal.get_by_role("button", name="Confirm").click()
+    expect(portal.locator(".title-row .badge").get_by_text("held")).to_be_visible()
+    assert states(tenant) == ["held"]
+
+
+def test_what_is_authorised_no_longer_counts(sign_in, tenant, watch):
+    watch.expect(422)
+    tenant.add(jpeg(COFFEE))
+    portal = sign_in(tenant.key, "/portal/authorised")
+    portal.get_by_label("Until").fill("2999-12-31")
+    portal.get_by_role("button", name="Allow").click()
+    expect(portal.get_by_role("alert")).to_be_visible()
+    portal.get_by_label("Seller").fill("friend-7")
+    portal.get_by_role("button", name="Allow").click()
+    expect(portal.locator(".allowed")).to_contain_text("friend-7")
+    found = send(tenant, f"{tenant.id}-friend", seller="friend-7")
+    assert found["decision"] == "clear"
+    assert found["matches"][0]["suppressed_by"].startswith("aut_")
+    portal.get_by_role("button", name="Withdraw").click()
+    expect(portal.locator(".allowed")).to_have_count(0)
+
+
+def test_brand_and_case_manager_write_each_other(sign_in, tenant, service):
+    service.managers.assign(tenant.id, "Ana Prado")
+    portal = sign_in(tenant.key, "/portal/messages")
+    expect(portal.get_by_text("Ana Prado")).to_be_visible()
+    portal.get_by_label("Message").fill("Who decides this?")
+    portal.get_by_role("button", name="Send").click()
+    expect(portal.locator(".talk")).to_contain_text("Who decides this?")
+    tenant.client.post(f"/v1/brands/{tenant.id}/messages", json={"text": "I do."})
+    portal.reload()
+    expect(portal.locator(".talk article").first).to_contain_text("Ana Prado")
+
+
+def test_another_brands_portal_answers_as_if_it_were_not_there(sign_in, tenant, service, case, watch):
+    watch.expect(404)
+    stranger = service.brands.create("Stranger")
+    _, key = service.keys.create("brand", "stranger", brand_id=stranger.id)
+    portal = sign_in(key, f"/portal?brand={tenant.id}")
+    expect(portal.get_by_role("heading", name="Not found")).to_be_visible()
+    [found] = tenant.client.get("/v1/cases", params={"brand_id": tenant.id}).json()["items"]
+    portal.goto(f"/portal/cases/{found['id']}")
+    expect(portal.get_by_role("heading", name="Not found")).to_be_visible()
+    service.brands.delete(stranger.id)
