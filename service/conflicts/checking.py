@@ -140,7 +140,7 @@ class Checking:
             if one.brand_pk in ages
         ]
         floor = max(self._comparison.floor(), 0.0)
-        return dict(self._listed.like(asked, space.id, floor=floor, most=self._bounds.pictures))
+        return dict(self._listed.like(asked, space.id, floor=floor, certain=TWIN, most=self._bounds.pictures))
 
     def _of_listings(self, reference: Reference, hits: Sequence[Listed], vector: Vectors) -> list[Finding]:
         """The oldest listing that showed the picture and is not the brand's own."""

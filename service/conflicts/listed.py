@@ -7,6 +7,7 @@ the same file, or a whole picture that can hardly be told apart, counts; where t
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,7 @@ from vision.embedding import Vectors
 
 BLOCK: Final = 2_000
 MOST_HITS: Final = 20
-"""Listing pictures that are looked at for one reference, the oldest of those found."""
+"""Listing pictures that are looked at for one reference, the most similar of those found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,13 @@ class ListedPictures:
         space: str,
         *,
         floor: float,
+        certain: float,
         most: int,
     ) -> Mapping[int, Sequence[Listed]]:
         """By primary key of each reference the listing pictures seen before its moment that resemble it, oldest first.
 
-        A reference comes with the vector `[d]` of its whole and that moment. The `most` newest pictures that are old
+        A picture that was kept resembles it from the similarity `floor`, one without pixels from `certain`. A
+        reference comes with the vector `[d]` of its whole and that moment. The `most` newest pictures that are old
         enough for any of them are looked at.
         """
         found: dict[int, list[Listed]] = {reference.pk: [] for reference, _, _ in references}
@@ -64,13 +67,15 @@ class ListedPictures:
         asked = np.ascontiguousarray(np.stack([vector for _, vector, _ in references]), np.float32)
         before = max(moment for _, _, moment in references)
         for rows, vectors in self._blocks(space, asked.shape[1], before, most):
-            for row, column in zip(*np.nonzero(vectors @ asked.T >= floor), strict=True):
+            needed = np.where([row.kept for row in rows], floor, certain).astype(np.float32)
+            for row, column in zip(*np.nonzero(vectors @ asked.T >= needed[:, None]), strict=True):
                 reference, vector, moment = references[column]
                 if rows[row].seen_at < moment:
                     similarity = float(vectors[row] @ vector)
                     found[reference.pk].append(_listed(rows[row], similarity))
+            found = {pk: heapq.nlargest(MOST_HITS, hits, key=_similarity) for pk, hits in found.items()}
             self._give_way()
-        return {pk: sorted(hits, key=lambda hit: hit.seen_at)[:MOST_HITS] for pk, hits in found.items()}
+        return {pk: sorted(hits, key=lambda hit: hit.seen_at) for pk, hits in found.items()}
 
     def _blocks(self, space: str, dim: int, before: datetime, most: int) -> Iterator[tuple[Sequence[Any], Vectors]]:
         """Rows with the vector of each whole picture, the newest first."""
@@ -89,6 +94,10 @@ class ListedPictures:
                 packed = np.frombuffer(b"".join(row.vector for row in whole), np.float16)
                 yield whole, packed.astype(np.float32).reshape(-1, dim)
             after, left = rows[-1].pk, left - len(rows)
+
+
+def _similarity(hit: Listed) -> float:
+    return hit.similarity
 
 
 def _newest_first(space: str, dim: int, before: datetime) -> sa.Select[Any]:

@@ -125,3 +125,17 @@ def test_a_brand_names_so_many_pictures(client, brand, monkeypatch):
     monkeypatch.setattr(negatives, "MOST", 1)
     assert send(client, brand, jpeg("coffee")).status_code == 201
     assert send(client, brand, jpeg("china")).status_code == 409
+
+
+def test_a_match_in_a_harmless_picture_is_shown_and_does_not_count(client, brand):
+    listing = {"listing": '{"listing_id": "A-1"}'}
+    pictures = [("images", ("a.jpg", jpeg("coffee", 70))), ("images", ("b.jpg", jpeg("china")))]
+    first = client.post("/v1/listings", data=listing, files=pictures).json()
+    assert (first["decision"], first["matches"][0]["suppressed_by"]) == ("review", None)
+    negative = send(client, brand, jpeg("coffee")).json()["id"]
+    again = client.post("/v1/listings", data=listing, files=pictures).json()
+    assert (again["decision"], again["matches"][0]["suppressed_by"]) == ("clear", negative)
+    allowed = client.post(f"/v1/brands/{brand}/authorisations", json={"seller_id": "s-9"}).json()["id"]
+    sold = {"listing": '{"listing_id": "A-2", "seller_id": "s-9"}'}
+    other = client.post("/v1/listings", data=sold, files=pictures).json()
+    assert (other["decision"], other["matches"][0]["suppressed_by"]) == ("clear", allowed)
