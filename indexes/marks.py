@@ -93,7 +93,7 @@ class MarkSearch(Generic[S, T]):
         best = self._with_words(_best(seen), shortlist, spellings)
         if self._embed_crops is not None and self._close(asked):
             self._liken(asked, best, shortlist, effort, self._embed_crops)
-        return self._supported(list(best.values()), rows)
+        return self._beside_others(self._supported(list(best.values()), rows), rows)
 
     def _close(self, asked: Asked[P, S]) -> bool:
         """Whether the picture looks enough like bearing a mark to be searched closely."""
@@ -203,6 +203,25 @@ class MarkSearch(Generic[S, T]):
             ]
             support = 1.0 - float(np.prod([1.0 - firmness for firmness in others])) if others else 0.0
             result.append(self._judged(one.candidate, replace(one.evidence, support=support)) if others else one)
+        return result
+
+    def _beside_others(self, found: list[Found], rows: Rows) -> list[Found]:
+        """Each mark with its margin to the best one of another brand at the same place.
+
+        Only verified brands take part, on both sides: what anybody uploads lowers nobody's mark. All stay found.
+        """
+        brands = [rows[one.candidate.reference_pk][1] for one in found]
+        result = []
+        for one, brand in zip(found, brands, strict=True):
+            rivals = [
+                other.score
+                for other, theirs in zip(found, brands, strict=True)
+                if brand.status == theirs.status == "verified"
+                and theirs.pk != brand.pk
+                and other.evidence.query_box.iou(one.evidence.query_box) > _SAME_PLACE
+            ]
+            margin = (1.0 + one.score - max(rivals)) / 2 if rivals else 1.0
+            result.append(self._judged(one.candidate, replace(one.evidence, margin=margin)) if rivals else one)
         return result
 
     def _judged(self, candidate: Candidate, evidence: MarkEvidence) -> Found:

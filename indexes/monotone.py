@@ -53,7 +53,8 @@ class KindModel:
 
     A knot is (score, confidence). `prior` is the share of right answers the curve was fitted for. `floor` is the
     similarity below which a candidate was never a match, -1 where that was not measured; `gate` is the same of the
-    similarity's excess over the background's.
+    similarity's excess over the background's, and `lead` the excess that the first of a picture's candidates has to
+    reach: where none does, none was a match.
     """
 
     weights: Mapping[str, float]
@@ -63,9 +64,10 @@ class KindModel:
     terms: tuple[Term, ...] = ()
     prior: float = 0.5
     gate: float = NO_GATE
+    lead: float = NO_GATE
 
     def __post_init__(self) -> None:
-        numbers = [self.bias, self.floor, self.gate, *self.weights.values()]
+        numbers = [self.bias, self.floor, self.gate, self.lead, *self.weights.values()]
         numbers += [value for knot in self.curve for value in knot]
         numbers += [number for term in self.terms for number in (term.low, term.high, term.weight)]
         if not all(math.isfinite(number) for number in numbers):
@@ -121,7 +123,7 @@ class KindModel:
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         terms = [{"of": list(term.of), "from": term.low, "to": term.high, "weight": term.weight} for term in self.terms]
-        return {
+        content = {
             "weights": dict(self.weights),
             "terms": terms,
             "bias": self.bias,
@@ -130,6 +132,7 @@ class KindModel:
             "floor": self.floor,
             "gate": self.gate,
         }
+        return content | ({} if self.lead == NO_GATE else {"lead": self.lead})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> KindModel:
@@ -145,4 +148,5 @@ class KindModel:
             ),
             prior=float(content.get("prior", 0.5)),
             gate=float(content.get("gate", NO_GATE)),
+            lead=float(content.get("lead", NO_GATE)),
         )

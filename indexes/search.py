@@ -7,8 +7,7 @@ calibration's floor below which a candidate has never been a match.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from indexes.blobs import BlobStore
 from indexes.brands import Brand, Brands
 from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, thorough
 from indexes.catalog import Catalog, Reference
+from indexes.clock import Clock
 from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
 from indexes.marks import MarkSearch, Rows
@@ -29,7 +29,6 @@ from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
 from vision.images import DecodeLimits
 from vision.verification import Evidence
-from vision.verification.wording import Word
 
 MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
 MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo": "logo_use"}
@@ -127,7 +126,7 @@ class Searcher(Generic[P, S, T]):
         verification goes by falling similarity and ends early: enough for a decision, a fraction of the cost. With
         `brand_ids` only these brands' references are looked at. A reference is matched once per kind.
         """
-        clock = _Clock()
+        clock = Clock()
         effort = ECONOMICAL if per_kind is None else thorough(per_kind)
         brand_pks = None if brand_ids is None else self._brands.pks(brand_ids)
         read = None if self._read is None else clock.apart("words", self._read)
@@ -161,16 +160,17 @@ class Searcher(Generic[P, S, T]):
         if not len(vectors):
             return self._gallery.generation, []
         generation, found = self._gallery.candidates(kind, vectors, _REACH * effort.references, brand_pks)
-        gate = self._calibration.gate(kind) if self._background is not None and effort.stops else NO_GATE
+        calibration, gated = self._calibration, self._background is not None and effort.stops
+        gate, lead = (calibration.gate(kind), calibration.lead(kind)) if gated else (NO_GATE, NO_GATE)
         measured = normalised(self._background, kind, vectors, found)
-        return generation, sifted(measured, floor=self._calibration.floor(kind), gate=gate)
+        return generation, sifted(measured, floor=calibration.floor(kind), gate=gate, lead=lead)
 
     def _rows(self, found: Iterable[list[Candidate]], brand_pks: frozenset[int] | None) -> Rows:
         pks = {candidate.reference_pk for candidates in found for candidate in candidates}
         return self._catalog.matchable(pks, brand_pks) if pks else {}
 
     def _photos_of(
-        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: Clock
     ) -> list[Match]:
         """Matches among the most similar photographs."""
         matches: list[Match] = []
@@ -188,7 +188,7 @@ class Searcher(Generic[P, S, T]):
         return matches
 
     def _marks_of(
-        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: _Clock
+        self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: Clock
     ) -> list[Match]:
         """Matches among the marks, the best place of each."""
         if not shortlist:
@@ -221,29 +221,3 @@ def _by_standing(shortlist: list[Candidate], rows: Rows) -> tuple[list[Candidate
     verified = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status == "verified"]
     others = [candidate for candidate in shortlist if rows[candidate.reference_pk][1].status != "verified"]
     return verified, others
-
-
-class _Clock:
-    """Seconds spent by tier; a lap goes to the tier it is named after, without what was spent apart."""
-
-    def __init__(self) -> None:
-        self.seconds = {"search": 0.0, "words": 0.0, "verify": 0.0, "score": 0.0}
-        self._last = time.perf_counter()
-
-    def apart(self, tier: str, read: ReadsWords) -> ReadsWords:
-        """The same reader, its seconds counted for `tier` whichever lap it runs in."""
-
-        def timed(pixels: Pixels) -> Sequence[Word]:
-            started = time.perf_counter()
-            found = read(pixels)
-            spent = time.perf_counter() - started
-            self.seconds[tier] += spent
-            self._last += spent
-            return found
-
-        return timed
-
-    def lap(self, tier: str) -> None:
-        now = time.perf_counter()
-        self.seconds[tier] += now - self._last
-        self._last = now

@@ -27,6 +27,7 @@ def normalised(
     return [replace(candidate, excess=candidate.similarity - levels[candidate.query]) for candidate in found]
 
 
-def sifted(found: Iterable[Candidate], *, floor: float, gate: float) -> list[Candidate]:
-    """Those whose similarity reaches `floor` and whose excess reaches `gate`."""
-    return [candidate for candidate in found if candidate.similarity >= floor and candidate.excess >= gate]
+def sifted(found: Iterable[Candidate], *, floor: float, gate: float, lead: float) -> list[Candidate]:
+    """Those whose similarity reaches `floor` and whose excess reaches `gate`; none where none reaches `lead`."""
+    kept = [candidate for candidate in found if candidate.similarity >= floor and candidate.excess >= gate]
+    return kept if any(candidate.excess >= lead for candidate in kept) else []

@@ -31,6 +31,10 @@ class Scores(Protocol):
         """Excess over the background below which a candidate is not worth verifying; asked with a background only."""
         ...
 
+    def lead(self, kind: Kind) -> float:
+        """Excess that one of a picture's candidates has to reach, or none is worth verifying; likewise."""
+        ...
+
 
 ReadsWords = Callable[[Pixels], Sequence[Word]]
 """`vision.embedders.words.WordReader`: the lines of text in a picture."""

@@ -22,7 +22,7 @@ from training.crossfit import best_shape
 from training.datasets import data_root, training_photos
 from training.evidence import Plan, logo_evidence, photo_evidence
 from training.fitting import Labelled, fit_kind, without_twins
-from training.floors import FLOORS_NOTE, with_floors, with_gates
+from training.floors import FLOORS_NOTE, with_floors, with_gates, with_photo_gate
 from training.sightings import without_neighbours
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
@@ -64,7 +64,9 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     rows = {"photo": without_twins(rows["photo"]), "logo": without_neighbours(rows["logo"])}
     kinds, notes = fit_kinds(rows)
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
-    calibration = with_gates(with_floors(fitted, embedder, paths, seed), rows, background_of(model, embedder.space))
+    background = background_of(model, embedder.space)
+    floored = with_gates(with_floors(fitted, embedder, paths, seed), rows, background)
+    calibration = with_photo_gate(floored, embedder, _foreign(paths), background, seed)
     for kind in plans:
         notes[kind] |= {"left_out": gathered[kind] - len(rows[kind])}
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
@@ -89,12 +91,19 @@ def floors(
     out: Annotated[Path | None, typer.Option(help="Calibration file; by default in the model's directory.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
 ) -> None:
-    """Fit the similarity floors of a calibration again, after the model's weights changed; the rest stays."""
+    """Fit the similarity floors and the gate of photos again, after the model's weights changed; the rest stays."""
     target = out or _beside(model)
     notes = json.loads(target.read_text(encoding="utf-8")).get("notes", {})
-    calibration = with_floors(Calibration.load(target), load_embedder(model), training_photos(data_root()), seed)
+    embedder, paths = load_embedder(model, threads=1), training_photos(data_root())
+    floored = with_floors(Calibration.load(target), embedder, paths, seed)
+    calibration = with_photo_gate(floored, embedder, _foreign(paths), background_of(model, embedder.space), seed)
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
+
+
+def _foreign(paths: Sequence[Path]) -> list[Path]:
+    """The photos that are not in the background set."""
+    return [path for path in paths if not is_background(path)]
 
 
 def _beside(model: str) -> Path:
@@ -118,7 +127,7 @@ def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
     """The evidence of one kind and part, on the training photos."""
     embedder = load_embedder(model, threads=1)
     source = photo_evidence if kind == "photo" else logo_evidence
-    paths = [path for path in training_photos(data_root()) if not is_background(path)]
+    paths = _foreign(training_photos(data_root()))
     rows: list[Labelled] = []
     for number, row in enumerate(source(embedder, paths, plan, background_of(model, embedder.space)), start=1):
         rows.append(row)

@@ -1,4 +1,4 @@
-"""Similarity floors: how unlike a candidate may be before verification can be spared.
+"""Similarity floors and gates: how unlike a candidate may be before verification can be spared.
 
 Place in the flow: `training.calibrate` stores them beside the weights; `indexes.search` leaves out what lies below.
 Only vectors are compared, so fitting takes a minute. Floors mean nothing in another space, so they carry its id.
@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 
 from indexes.background import Background
-from indexes.monotone import NO_GATE
+from indexes.cascade import ECONOMICAL
+from indexes.monotone import NO_GATE, KindModel
 from indexes.scoring import Calibration
 from training.datasets import read
 from training.fitting import Labelled
+from training.gallery import MemoryGallery
 from training.marks import picture_of, read_marks
 from training.printing import printed
 from training.thefts import FAMILIES, edited
@@ -31,6 +33,8 @@ COVERS: Final = 0.25
 FOUND: Final = 0.2
 """Confidence from which a match is monitored at least."""
 FEWEST: Final = 100
+GALLERY: Final = 320
+COPIES: Final = 340
 FLOORS_NOTE: Final = (
     f"similarity below which {LOST:.0%} of {PHOTOS} edited copies lie to their own photo, and of the windows on "
     f"{MARKS} printed marks to their own mark"
@@ -58,15 +62,61 @@ def with_gates(
     """
     if background is None:
         return calibration
-    gates = {kind: _gate(calibration, kind, rows[kind]) for kind in rows}
-    kinds = {kind: replace(model, gate=gates[kind]) for kind, model in calibration.kinds.items()}
+    kinds = {kind: _gated(calibration, kind, rows[kind]) for kind in rows}
     return replace(calibration, kinds=kinds, background=background.version)
 
 
-def _gate(calibration: Calibration, kind: Kind, rows: Sequence[Labelled]) -> float:
-    right = [row.features for row in rows if row.right and "excess" in row.features]
-    found = [one["excess"] for one in right if calibration.judge(kind, one).confidence >= FOUND]
-    return round(float(np.quantile(found, LOST)), 3) if len(found) >= FEWEST else NO_GATE
+def _gated(calibration: Calibration, kind: Kind, rows: Sequence[Labelled]) -> KindModel:
+    """The model of a kind with a gate for each candidate, and a lead for the first one of a picture."""
+    leads: dict[str, float] = {}
+    found: list[tuple[str, float]] = []
+    for row in rows:
+        excess = row.features.get("excess")
+        if excess is not None:
+            leads[row.query] = max(leads.get(row.query, excess), excess)
+            if row.right and calibration.judge(kind, row.features).confidence >= FOUND:
+                found.append((row.query, excess))
+    model, answered = calibration.kinds[kind], {query for query, _ in found}
+    return replace(
+        model, gate=_lost([excess for _, excess in found]), lead=_lost([leads[query] for query in sorted(answered)])
+    )
+
+
+def with_photo_gate(
+    calibration: Calibration, embedder: Embedder, paths: Sequence[Path], background: Background | None, seed: int
+) -> Calibration:
+    """The calibration with the gate of photos measured on the copies that a listing's search would verify.
+
+    A copy that look-alikes keep from the few most similar is not found whatever the gate, so it does not count.
+    """
+    if background is None:
+        return calibration
+    excesses = list(photo_excesses(embedder, paths, background, np.random.default_rng((seed, 1))))
+    photo = replace(calibration.kinds["photo"], gate=_lost(excesses), lead=NO_GATE)
+    return replace(calibration, kinds={**calibration.kinds, "photo": photo}, background=background.version)
+
+
+def photo_excesses(
+    embedder: Embedder, paths: Sequence[Path], background: Background, rng: np.random.Generator
+) -> Iterator[float]:
+    """Excess of edited copies, the families in turn, that are among the first candidates of a gallery of photos."""
+    order = [paths[number] for number in rng.permutation(len(paths))]
+    half = min(GALLERY, len(order) // 2)
+    references, others = order[:half], order[half:]
+    embedded = [embedder.embed_photos([embedder.prepare(read(path))])[0] for path in references]
+    gallery, families = MemoryGallery(embedded, "photo", background), list(FAMILIES)
+    for number in range(COPIES):
+        item = number % len(references)
+        other = read(others[int(rng.integers(len(others)))])
+        copy = edited(read(references[item]), families[number % len(families)], rng, other)
+        for candidate in gallery.candidates(_embedded(embedder, copy).photo, ECONOMICAL.photos):
+            if candidate.item == item:
+                yield candidate.excess
+
+
+def _lost(excesses: Sequence[float]) -> float:
+    """The excess below which LOST of them lie; no gate for too few."""
+    return round(float(np.quantile(excesses, LOST)), 3) if len(excesses) >= FEWEST else NO_GATE
 
 
 def photo_similarities(embedder: Embedder, paths: Sequence[Path], rng: np.random.Generator) -> Iterator[float]:

@@ -152,6 +152,29 @@ def test_references_of_one_brand_that_agree_support_each_other(shop):
     assert match.features["support"] > 0.2
 
 
+def test_a_mark_behind_another_brands_at_its_place_is_less_sure_and_stays(shop):
+    mark = label("OAK&ASH")
+    other = shop.add(shop.brands.create("Other"), cv2.GaussianBlur(mark, (0, 0), 5))
+    (alone,) = shop.ask(bearing(mark))
+    own = shop.add(shop.brands.create("Oakash"), mark)
+    matches = {match.reference: match for match in shop.ask(bearing(mark))}
+    assert set(matches) == {own, other}
+    assert alone.features["margin"] == 1.0
+    assert matches[own].features["margin"] > 0.5 > matches[other].features["margin"]
+    assert matches[other].score < alone.score
+
+
+def test_what_a_brand_that_is_not_verified_uploads_lowers_nobodys_mark(shop):
+    mark = label("OAK&ASH")
+    own = shop.add(shop.brands.create("Oakash"), cv2.GaussianBlur(mark, (0, 0), 5))
+    (alone,) = shop.ask(bearing(mark))
+    pending = shop.add(shop.brands.create("Copycat", status="pending"), mark)
+    matches = {match.reference: match for match in shop.ask(bearing(mark))}
+    assert set(matches) == {own, pending}
+    assert matches[own].score == alone.score
+    assert {match.features["margin"] for match in matches.values()} == {1.0}
+
+
 def test_a_place_is_embedded_again_from_the_original_pixels(shop):
     mark = label("OAK&ASH")
     shop.add(shop.brands.create("Oakash"), mark)

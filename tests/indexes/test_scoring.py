@@ -144,3 +144,13 @@ def test_likeness_counts_only_in_the_space_it_was_weighed_in():
     elsewhere = here.within("there")
     assert here.within("here").judge("logo", features).score > elsewhere.judge("logo", features).score
     assert elsewhere.judge("logo", features).score == elsewhere.judge("logo", {"shape": 0.5}).score
+
+
+def test_a_mark_behind_anothers_loses_with_the_distance_and_one_before_it_nothing() -> None:
+    calibration = Calibration.uncalibrated()
+    features = {"own_shape": 0.8, "firm": 0.5}
+    alone, ahead, behind, far = (
+        calibration.judge("logo", features | {"margin": margin}).score for margin in (1.0, 0.5, 0.4, 0.1)
+    )
+    assert alone == ahead == calibration.judge("logo", features).score
+    assert alone > behind > far > 0

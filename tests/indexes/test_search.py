@@ -107,10 +107,11 @@ class GreyLogos(GreyPhotos):
 
 
 class Closeness:
-    """A calibration whose score is the one feature of the fakes; `floors` by kind."""
+    """A calibration whose score is the one feature of the fakes; `floors` by kind, `leads` for both."""
 
-    def __init__(self, *, certain=False, **floors):
+    def __init__(self, *, certain=False, leads=-2.0, **floors):
         self.floors = floors
+        self.leads = leads
         self.trust = 1.0 if certain else 0.5
 
     def judge(self, kind, features):
@@ -122,6 +123,9 @@ class Closeness:
 
     def gate(self, kind):
         return 0.2
+
+    def lead(self, kind):
+        return self.leads
 
 
 def picture(grey, size=(40, 30)):
@@ -360,3 +364,20 @@ def test_what_is_no_more_similar_than_the_background_is_verified_for_people_only
     assert bench.photos.verified == 0
     assert [match.reference.id for match in telling.search(QUERY, asked).matches] == [reference.id]
     assert [match.reference.id for match in everyday.search(QUERY, asked, per_kind=3).matches] == [reference.id]
+
+
+def test_where_no_candidate_leads_none_is_verified(bench):
+    reference, given = bench.add()
+    asked = QueryEmbedding(given, NOTHING["logo"])
+    background = Background(
+        SPACE.id,
+        {"photo": np.concatenate([-given.vectors] * 3), "logo": unit(bench.rng, 3, 8)},
+        {"photo": unit(bench.rng, 3, 16), "logo": unit(bench.rng, 3, 8)},
+        dict.fromkeys(("photo", "logo"), Limits(0.9, 0.9)),
+    )
+    behind = bench.searcher(Closeness(leads=2.1), background=background)
+    ahead = bench.searcher(Closeness(leads=0.5), background=background)
+    assert behind.search(QUERY, asked).matches == ()
+    assert bench.photos.verified == 0
+    assert [match.reference.id for match in ahead.search(QUERY, asked).matches] == [reference.id]
+    assert [match.reference.id for match in behind.search(QUERY, asked, per_kind=3).matches] == [reference.id]

@@ -37,8 +37,17 @@ def test_a_gate_loses_one_in_two_hundred_of_what_verification_finds() -> None:
     assert gated.background == BACKGROUND.version
 
 
+def test_a_lead_is_that_of_the_first_candidate_of_what_is_found() -> None:
+    beside = [Labelled({"agreement": 0.1, "excess": 1.0}, False, str(number)) for number in range(399)]
+    unlike = [Labelled({"agreement": 0.1, "excess": -0.9}, False, f"clean {number}") for number in range(50)]
+    gated = with_gates(PLAIN, {"photo": rows(400), "logo": [*rows(400), *beside, *unlike]}, BACKGROUND)
+    assert gated.lead("photo") == gated.gate("photo")
+    assert gated.lead("logo") > 0.99 > gated.gate("logo")
+
+
 def test_a_gate_holds_in_its_own_space_only() -> None:
     gated = with_gates(PLAIN, {"photo": rows(400), "logo": rows(400)}, BACKGROUND)
     assert gated.within("spc").gate("photo") > 0
     assert gated.within("another").gate("photo") == NO_GATE
+    assert gated.within("another").lead("photo") == NO_GATE
     assert with_gates(PLAIN, {"photo": rows(400), "logo": rows(400)}, None) == PLAIN

@@ -142,7 +142,8 @@ class MarkEvidence:
 
     `likeness` in [0, 1] is the embedder's own similarity to the reference of the place or of the `window`, whichever
     is more alike, cut again from the original pixels; `support` in [0, 1] what other references of the same brand
-    say of the same place.
+    say of the same place. `margin` in [0, 1] is how far it stands before the best mark of another brand there: 0.5
+    for as good as it, 1 where there is none.
     """
 
     place: Evidence | None
@@ -150,6 +151,7 @@ class MarkEvidence:
     likeness: float = 0.0
     support: float = 0.0
     window: Box = WHOLE
+    margin: float = 1.0
 
     @property
     def query_box(self) -> Box:
@@ -173,11 +175,12 @@ class MarkEvidence:
         """Those of the place, and what was read and compared beside it.
 
         `altered` is the one that speaks against: 1 where another word is clearly read in the place of the name.
+        `margin` speaks against where it is below a half.
         """
         seen = {} if self.place is None else self.place.features()
         read, altered = (0.0, False) if self.spelling is None else (self.spelling.strength, self.spelling.altered)
-        beside = {"spelled": read, "likeness": self.likeness, "support": self.support, "altered": float(altered)}
-        return seen | beside
+        beside = {"spelled": read, "likeness": self.likeness, "support": self.support, "margin": self.margin}
+        return seen | beside | {"altered": float(altered)}
 
     def reasons(self) -> tuple[str, ...]:
         """What agreed, in plain English."""
