@@ -1,4 +1,4 @@
-"""`python -m benchmarks [recall|index|clean|http|replay]`: measure, print beside the targets, write JSON.
+"""`python -m benchmarks [recall|index|clean|http|replay|webhooks]`: measure, print beside the targets, write JSON.
 
 All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clean, http, index, recall, replay
+from benchmarks import clean, http, index, recall, replay, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
@@ -24,6 +24,7 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
     ),
     "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
+    "webhooks": (lambda _options: webhooks.measure(), webhooks.TARGETS),
 }
 
 

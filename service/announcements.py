@@ -57,9 +57,9 @@ class CaseAnnouncer:
 
     def moved(self, connection: sa.Connection, case: Case, entry: Entry) -> None:
         """In the transaction of the move."""
-        self._outbox.put(
-            connection, f"case.{case.state}", case.marketplace, partial(self._document, connection, case, entry)
-        )
+        subject = f"{case.marketplace}/{case.listing_id}"
+        document = partial(self._document, connection, case, entry)
+        self._outbox.put(connection, f"case.{case.state}", case.marketplace, document, subject=subject)
 
     def _document(self, connection: sa.Connection, case: Case, entry: Entry) -> dict[str, Any]:
         invited = case.state == "held" and entry.source != "held"

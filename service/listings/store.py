@@ -89,8 +89,9 @@ class ListingStore:
 
     def _announce(self, connection: sa.Connection, result: ListingResult) -> None:
         if self._outbox is not None:
-            slug = result.listing.marketplace
-            self._outbox.put(connection, "listing.decided", slug, result.as_json, decision=result.decision)
+            slug, decision = result.listing.marketplace, result.decision
+            subject = f"{slug}/{result.listing.listing_id}"
+            self._outbox.put(connection, "listing.decided", slug, result.as_json, decision=decision, subject=subject)
 
     def get(self, marketplace: str, listing_id: str) -> ListingResult:
         """The last result; `NotFound`."""
@@ -144,6 +145,8 @@ class ListingStore:
                 raise NotFound("There is no such listing.")
             pictures = _pictures(connection, pk)
             connection.execute(sa.delete(LISTINGS).where(LISTINGS.c.pk == pk))
+            if self._outbox is not None:
+                self._outbox.forget(connection, f"{marketplace}/{listing_id}")
         return pictures
 
     def expired(

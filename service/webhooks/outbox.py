@@ -44,9 +44,13 @@ class Outbox:
         payload: Payload,
         *,
         decision: str | None = None,
+        subject: str | None = None,
     ) -> int:
-        """One delivery for each endpoint that wants `event`; how many. `payload` is asked for only if there is one."""
-        return self.put_all(connection, event, marketplace, [payload], decision=decision)
+        """One delivery for each endpoint that wants `event`; how many. `payload` is asked for only if there is one.
+
+        `subject` names what is told of, so that `forget` finds it when that is erased.
+        """
+        return self.put_all(connection, event, marketplace, [payload], decision=decision, subject=subject)
 
     def put_all(
         self,
@@ -56,6 +60,7 @@ class Outbox:
         payloads: Iterable[Payload],
         *,
         decision: str | None = None,
+        subject: str | None = None,
     ) -> int:
         """As `put`, for the same thing happening to many."""
         hooks = [hook for hook in listening(connection) if hook.wants(event, marketplace, decision)]
@@ -63,18 +68,24 @@ class Outbox:
             return 0
         now = self._clock()
         bodies = (_body(event, payload, now) for payload in payloads)
-        rows = [self._row(hook.pk, event, body, now) for body in bodies for hook in hooks]
+        rows = [self._row(hook.pk, event, subject, body, now) for body in bodies for hook in hooks]
         if rows:
             connection.execute(sa.insert(DELIVERIES), rows)
             self._on_put()
         return len(rows)
 
-    def _row(self, webhook_pk: int, event: str, body: bytes, now: datetime) -> dict[str, Any]:
+    def forget(self, connection: sa.Connection, subject: str) -> None:
+        """Erase what was told of `subject`, and what is still to be told, but for the moves of cases."""
+        over = sa.or_(DELIVERIES.c.state != "pending", ~DELIVERIES.c.event.startswith("case."))
+        connection.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.subject == subject, over))
+
+    def _row(self, webhook_pk: int, event: str, subject: str | None, body: bytes, now: datetime) -> dict[str, Any]:
         delivery_id = new_id("msg")
         return {
             "id": delivery_id,
             "webhook_pk": webhook_pk,
             "event": event,
+            "subject": subject,
             "payload": self._sealer.seal(body, delivery_id),
             "state": "pending",
             "attempts": 0,

@@ -33,6 +33,7 @@ DELIVERIES = sa.Table(
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     sa.Column("webhook_pk", sa.ForeignKey("webhooks.pk", ondelete="CASCADE"), nullable=False),
     sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(300), index=True),  # whose erasure takes this message along
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),

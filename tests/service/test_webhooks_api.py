@@ -134,6 +134,17 @@ def test_there_are_fifty_at_most(client, receiver):
     assert statuses == [201] * 50 + [409]
 
 
+def test_an_erased_listing_takes_its_messages_along(client, receiver):
+    hook = make(client, receiver.url, "listing.decided").json()["id"]
+    picture = base64.b64encode(jpeg("coffee")).decode()
+    for name in ("A-1", "A-2"):
+        client.post("/v1/listings", json={"listing_id": name, "images": [{"data": picture}]})
+    path = f"/v1/webhooks/{hook}/deliveries"
+    until(lambda: len(client.get(path, params={"state": "delivered"}).json()["items"]) == 2)
+    client.delete("/v1/listings/default/A-1")
+    assert len(client.get(path).json()["items"]) == 1
+
+
 def test_metrics_tell_how_deliveries_do(client, receiver):
     make(client, receiver.url, "listing.decided")
     picture = base64.b64encode(jpeg("coffee")).decode()

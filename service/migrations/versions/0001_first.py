@@ -825,6 +825,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("webhook_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=True),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -847,6 +848,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_webhook_deliveries_state_finished_at"), "webhook_deliveries", ["state", "finished_at"], unique=False
     )
+    op.create_index(op.f("ix_webhook_deliveries_subject"), "webhook_deliveries", ["subject"], unique=False)
     op.create_index(
         op.f("ix_webhook_deliveries_webhook_pk_state_next_attempt_at"),
         "webhook_deliveries",
@@ -1149,6 +1151,7 @@ def downgrade() -> None:
     op.drop_table("case_evidence")
     op.drop_table("case_entries")
     op.drop_index(op.f("ix_webhook_deliveries_webhook_pk_state_next_attempt_at"), table_name="webhook_deliveries")
+    op.drop_index(op.f("ix_webhook_deliveries_subject"), table_name="webhook_deliveries")
     op.drop_index(op.f("ix_webhook_deliveries_state_finished_at"), table_name="webhook_deliveries")
     op.drop_table("webhook_deliveries")
     op.drop_index(op.f("ix_standings_computed_at"), table_name="standings")
