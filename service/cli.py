@@ -22,6 +22,7 @@ from service.commands.imports import import_command
 from service.commands.nulls import nulls_command
 from service.commands.scan import scan_command
 from service.commands.serve import serve_command
+from service.commands.statements import statements_command
 from service.commands.status import rebuild_command, status_command
 from service.commands.terminal import EXIT_CODES, EXIT_FAILED, CommandFailed
 from service.errors import ServiceError
@@ -46,6 +47,7 @@ app.command("nulls", epilog=EXIT_CODES)(nulls_command)
 app.command("backup", epilog=EXIT_CODES)(backup_command)
 app.command("restore", epilog=EXIT_CODES)(restore_command)
 app.command("export-verdicts", epilog=EXIT_CODES)(export_command)
+app.command("statements", epilog=EXIT_CODES)(statements_command)
 app.command("demo", epilog=EXIT_CODES)(demo_command)
 
 

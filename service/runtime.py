@@ -288,6 +288,8 @@ class Runtime(Takedown):
             tick=self._tick,
             compare=self._compare,
             compare_every=self.settings.compare_seconds,
+            mind=self.trust.mind,
+            weigh=self.trust.weigh,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
@@ -349,6 +351,7 @@ class Runtime(Takedown):
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""
         self.retention.purge()
+        self.trust.forget()
         self.negatives.forget_spaces_but({space.id for space in self.spaces.records.all()})
         self.webhooks.purge()
         self.nulls.learn_when_due()

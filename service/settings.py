@@ -134,6 +134,16 @@ class Settings:
     unfounded_suspension: int = 10
     """Unfounded claims within the window after which a brand that was warned is suspended."""
     unfounded_share: float = 0.20
+    notices_per_hour: int = 20
+    """Notices that one address may send within an hour without a key."""
+    trusted_flaggers: tuple[str, ...] = ()
+    """Ids of brands that a Digital Services Coordinator named trusted flaggers."""
+    near_identical: float = 0.95
+    """Similarity of whole pictures from which two sellers are taken to share one."""
+    near_identical_recent: int = 20_000
+    """Pictures of sellers held in memory to compare new ones with."""
+    stock_sellers: int = 8
+    """A picture that more sellers show is stock and says nothing of who sells it."""
     """Below this share of its decided claims a brand is neither warned nor suspended."""
 
     @property

@@ -10,6 +10,7 @@ from service.cases import tables as cases
 from service.conflicts import tables as conflicts
 from service.desk import tables as desk
 from service.listings import tables as listings
+from service.notices import tables as notices
 from service.nulls import tables as nulls
 from service.policies import tables as policies
 from service.portal import tables as portal
@@ -18,6 +19,7 @@ from service.rights import tables as rights
 from service.sellers import tables as sellers
 from service.spaces import tables as spaces
 from service.standing import tables as standing
+from service.statements import tables as statements
 from service.webhooks import tables as webhooks
 
 OWNERS = (
@@ -42,6 +44,8 @@ OWNERS = (
     conflicts,
     proofs,
     sellers,
+    statements,
+    notices,
     webhooks,
     desk,
     portal,

@@ -23,10 +23,10 @@ from service.policies import Bounds, Policies
 from service.policies.trials import Trials
 from service.portal.managers import Managers
 from service.rights import Registration, Rights, Verifications
-from service.sellers import Strikes
 from service.settings import Settings
 from service.spaces import Spaces
-from service.standing import Standings, Terms
+from service.standing import Standings
+from service.trust import Trust
 
 
 class Takedown:
@@ -46,7 +46,7 @@ class Takedown:
     negatives: Negatives
     recognition: Recognition
     standings: Standings
-    strikes: Strikes
+    trust: Trust
     policies: Policies
     trials: Trials
     cases: Cases
@@ -63,8 +63,8 @@ class Takedown:
         self.negatives = Negatives(database)
         self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
         self.recognition = Recognition(self.negatives, self._comparison)
-        self.standings = Standings(database, Terms.of(settings))
-        self.strikes = Strikes(database)
+        self.trust = Trust(settings, database, self.rights)
+        self.standings = self.trust.standings
         bounds = Bounds(settings.lowest_hold, settings.lowest_takedown)
         self.policies = Policies(database, self.rights, self.authorised, self.standings, bounds=bounds)
         self.trials = Trials(database, self.policies)
@@ -76,5 +76,6 @@ class Takedown:
     def _open_cases(self) -> None:
         kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
         second_looks = Sampling(self.settings.second_review_share)
-        watchers = (self.standings, self.strikes, Grouping(), second_looks)
+        watchers = (*self.trust.watchers, Grouping(), second_looks)
         self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
+        self.trust.join(self.cases)

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
 from service.idempotency import once
 from service.keys import Principal
+from service.sellers import StrikeTerms
 
 _operator = require("operator")
 router = APIRouter(prefix="/v1/marketplaces", tags=["marketplaces"], dependencies=[Depends(_operator)])
@@ -22,8 +23,16 @@ Operator = Annotated[Principal, Depends(_operator)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Territories = Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]], Field(max_length=300)]
+
+
+def _check_points(points: dict[str, float]) -> dict[str, float]:
+    StrikeTerms.of(points)
+    return points
+
+
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Numbers = Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=50)]
+Points = Annotated[Numbers, AfterValidator(_check_points)]
 
 
 class NewMarketplace(Sent):
@@ -34,7 +43,9 @@ class NewMarketplace(Sent):
     name: Name
     territories: Territories = Field(default=[], description="Codes such as `EU` or `DE`; none is everywhere.")
     clocks: Numbers = Field(default={}, description="Lengths of the case clocks, in days, by name.")
-    strike_points: Numbers = Field(default={}, description="Points a takedown adds to a seller, by reason.")
+    strike_points: Points = Field(
+        default={}, description="What a takedown weighs by kind, the marks of the four levels, and `decay_days`."
+    )
 
 
 class MarketplaceChange(Sent):
@@ -44,7 +55,7 @@ class MarketplaceChange(Sent):
     name: Name | None = None
     territories: Territories | None = None
     clocks: Numbers | None = None
-    strike_points: Numbers | None = None
+    strike_points: Points | None = None
 
 
 class MarketplaceOut(BaseModel):

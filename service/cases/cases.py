@@ -27,7 +27,7 @@ from service.cases.tokens import Tokens
 from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
 from service.errors import Forbidden, Invalid, StateConflict
 from service.keys import Principal
-from service.listings.values import ListingResult
+from service.listings.values import ListedMatch, ListingResult
 from service.stamps import stamp
 
 _LOG = logging.getLogger("brandwarden.cases")
@@ -73,6 +73,23 @@ class Cases:
     def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
         """The case of each match of a result that is being saved, by match id; opens those there are to open."""
         return self._opening.open_for(connection, result)
+
+    def open_noticed(
+        self,
+        connection: sa.Connection,
+        result: ListingResult,
+        match: ListedMatch,
+        acting: Acting,
+        *,
+        reason: str,
+        details: Mapping[str, Any],
+    ) -> Case:
+        """Open a case for a match without one because of a notice, in the caller's transaction."""
+        return self._opening.open_noticed(connection, result, match, Deed(acting, "noticed", reason, details))
+
+    def find(self, connection: sa.Connection, case_id: str) -> Case | None:
+        """The case, in the caller's transaction."""
+        return records.find(connection, case_id)
 
     def get(self, case_id: str) -> Case:
         """The case; `NotFound`."""

@@ -23,6 +23,7 @@ from service.cases.journal import Deed, Journal
 from service.cases.moves import Lane, is_live
 from service.cases.states import SELLER_ANSWERS, State
 from service.cases.values import Acting, Case
+from service.listings.tables import LISTING_MATCHES
 from service.listings.values import ListedMatch, ListingResult
 from service.policies.decisions import Decision, rank
 
@@ -77,15 +78,36 @@ class Opening:
         for case in live:
             self._judge_again(connection, case, result, strongest)
         if not live and fresh and strongest is not None and strongest.match.decision in _OPENS:
-            live = [self._open(connection, result, strongest)]
+            live = [self._open_by_policy(connection, result, strongest)]
         if live:
             return {entry.match.id: live[-1].id for entry in found}
         return settled
 
-    def _open(self, connection: sa.Connection, result: ListingResult, found: _Found) -> Case:
-        now, state = self._clock(), _OPENS[found.match.decision]
+    def open_noticed(self, connection: sa.Connection, result: ListingResult, match: ListedMatch, deed: Deed) -> Case:
+        """Open a case for a match that has none, because somebody sent a notice; a person looks at it."""
+        picture = next((image.sha256 for image in result.images if image.index == match.image_index), None)
+        case = self._open(connection, result, _Found(match, picture), state="open", deed=deed)
+        named = sa.update(LISTING_MATCHES).where(LISTING_MATCHES.c.id == match.id)
+        connection.execute(named.values(case_id=case.id))
+        return case
+
+    def _open_by_policy(self, connection: sa.Connection, result: ListingResult, found: _Found) -> Case:
+        state = _OPENS[found.match.decision]
         if state == "taken_down" and self._lane(connection, found.match.brand_id, found.match.kind) != "fast":
             state = "held"
+        reason = f"The policy asks for {found.match.decision}: confidence {found.match.confidence:.2f}."
+        details = {
+            "decision": found.match.decision,
+            "match_id": found.match.id,
+            "policy_version": found.match.policy_version,
+        }
+        policy = Acting("system", f"policy:{found.match.policy_version}")
+        return self._open(connection, result, found, state=state, deed=Deed(policy, "opened", reason, details))
+
+    def _open(
+        self, connection: sa.Connection, result: ListingResult, found: _Found, *, state: State, deed: Deed
+    ) -> Case:
+        now = self._clock()
         lengths = records.lengths_of(connection, result.listing.marketplace)
         case = Case(
             pk=0,
@@ -112,14 +134,7 @@ class Opening:
         )
         case = records.insert(connection, case)
         evidence.write(connection, case, evidence.document(connection, result, found.match))
-        reason = f"The policy asks for {found.match.decision}: confidence {found.match.confidence:.2f}."
-        details = {
-            "decision": found.match.decision,
-            "match_id": found.match.id,
-            "policy_version": found.match.policy_version,
-        }
-        policy = Acting("system", f"policy:{found.match.policy_version}")
-        self._journal.moved(connection, case, Deed(policy, "opened", reason, details), None)
+        self._journal.moved(connection, case, deed, None)
         return case
 
     def _judge_again(self, connection: sa.Connection, case: Case, result: ListingResult, found: _Found | None) -> None:

@@ -36,6 +36,8 @@ LISTINGS = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False, unique=True),
     sa.UniqueConstraint("marketplace", "listing_id"),
     sa.Index(None, "judged_at"),
+    sa.Index(None, "marketplace", "seller_id"),
+    sa.Index(None, "url", postgresql_using="hash"),  # an address may be longer than an ordered index takes
     sqlite_autoincrement=True,
 )
 

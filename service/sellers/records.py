@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,11 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.ids import new_id
+from service.cases.values import Acting
 from service.marketplaces import MARKETPLACES
 from service.sellers.points import Level, StrikeTerms
-from service.sellers.tables import SELLER_RESTRICTIONS, SELLER_STRIKES, SELLERS
-from service.sellers.values import Ending, Restriction, Seller, Strike
+from service.sellers.tables import SELLER_ACTIONS, SELLER_RESTRICTIONS, SELLER_STRIKES, SELLERS
+from service.sellers.values import Action, Ending, Restriction, Seller, Strike
 
+ACTIONS_SHOWN: Final = 100
+_ACTION: Final = tuple(SELLER_ACTIONS.c[field.name] for field in dataclasses.fields(Action))
 _STRIKE: Final = tuple(SELLER_STRIKES.c[field.name] for field in dataclasses.fields(Strike))
 _RESTRICTION: Final = tuple(SELLER_RESTRICTIONS.c[field.name] for field in dataclasses.fields(Restriction))
 
@@ -102,6 +106,39 @@ def end(connection: sa.Connection, restriction: Restriction, because: Ending, at
     stands = sa.and_(SELLER_RESTRICTIONS.c.pk == restriction.pk, SELLER_RESTRICTIONS.c.ended_at.is_(None))
     values = {"ended_at": at, "ended_because": because}
     connection.execute(sa.update(SELLER_RESTRICTIONS).where(stands).values(values))
+
+
+def mark_appealed(connection: sa.Connection, restrictions: Sequence[Restriction], at: datetime) -> None:
+    """Note that the seller appealed against these; the first time counts."""
+    named = SELLER_RESTRICTIONS.c.pk.in_([one.pk for one in restrictions if one.appealed_at is None])
+    connection.execute(sa.update(SELLER_RESTRICTIONS).where(named).values(appealed_at=at))
+
+
+def note(
+    connection: sa.Connection,
+    seller: Seller,
+    acting: Acting,
+    action: str,
+    *,
+    reason: str,
+    details: dict[str, Any],
+    at: datetime,
+) -> None:
+    """Keep who did what about a seller, and why."""
+    values = {"id": new_id("act"), "seller_pk": seller.pk, "action": action, "reason": reason, "details": details}
+    values |= {"actor_role": acting.role, "actor_id": acting.id, "at": at}
+    connection.execute(sa.insert(SELLER_ACTIONS).values(values))
+
+
+def actions(
+    connection: sa.Connection, seller_pk: int, *, action: str | None = None, limit: int = ACTIONS_SHOWN
+) -> list[Action]:
+    """What people did about a seller, newest first."""
+    query = sa.select(*_ACTION).where(SELLER_ACTIONS.c.seller_pk == seller_pk)
+    if action is not None:
+        query = query.where(SELLER_ACTIONS.c.action == action)
+    query = query.order_by(SELLER_ACTIONS.c.pk.desc()).limit(limit)
+    return [Action(**row._mapping) for row in connection.execute(query)]
 
 
 def in_force(connection: sa.Connection, after: int, limit: int) -> list[Seller]:

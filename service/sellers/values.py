@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from service.sellers.points import Level
 from service.stamps import stamp
 
-Ending: TypeAlias = Literal["faded", "raised", "taken_back", "lifted", "appeal_upheld", "expired"]
+Ending: TypeAlias = Literal["faded", "raised", "taken_back", "lifted", "appeal_upheld", "expired", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,31 @@ class Restriction:
     ended_at: datetime | None
     ended_because: Ending | None
 
+    def holds(self, now: datetime) -> bool:
+        """Is it in force at `now`?"""
+        return self.ended_at is None and (self.until is None or self.until > now)
+
     def as_json(self) -> dict[str, Any]:
         """As the interface shows it."""
         times = ("began_at", "until", "appealed_at", "ended_at")
         shown = {name: stamp(when) if (when := getattr(self, name)) else None for name in times}
         same = ("id", "level", "by_hand", "reason", "ended_because")
         return {**{name: getattr(self, name) for name in same}, "points": round(self.points, 4), **shown}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What somebody did about a seller, and why."""
+
+    id: str
+    at: datetime
+    actor_role: str
+    actor_id: str
+    action: str
+    reason: str
+    details: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """As the interface shows it."""
+        same = ("id", "actor_role", "actor_id", "action", "reason", "details")
+        return {**{name: getattr(self, name) for name in same}, "at": stamp(self.at)}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from indexes.brands import BRANDS
 from indexes.database import Database, utc_now
+from service.stamps import stamp
 from service.standing import claims, records
 from service.standing.outcomes import Move, Moved, is_claim, outcome_of
 from service.standing.values import NOTICE, Event, Figures, Lane, Standing, StandingEvent, Terms, weakest
@@ -49,6 +51,26 @@ class Standings:
         for reason, one in known.items():
             fresh[reason] = Standing(reason, one.lane, one.since, one.until, figures.get(reason, Figures()))
         return lane, [fresh[reason] for reason in sorted(fresh)], events
+
+    def document(self, brand_id: str) -> dict[str, Any]:
+        """As the interface shows it."""
+        now, terms = self._clock(), self.terms
+        lane, standings, events = self.of_brand(brand_id)
+        locked = [one.until for one in standings if one.at(now) == "locked" and one.until is not None]
+        shown = {
+            "window_days": terms.window / timedelta(days=1),
+            "lockout_days": terms.lockout / timedelta(days=1),
+            "minimum": terms.minimum,
+            "upheld": terms.upheld,
+            "countered": terms.countered,
+        }
+        return {
+            "lane": lane,
+            "until": stamp(max(locked)) if locked else None,
+            "reasons": [one.as_json(now) for one in standings],
+            "events": [one.as_json() for one in events],
+            "terms": shown,
+        }
 
     def moved(self, connection: sa.Connection, case: Moved, entry: Move) -> None:
         """A case moved: what it says of the brand's claim is counted, with the move."""

@@ -131,6 +131,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_listings_judged_at"), "listings", ["judged_at"], unique=False)
+    op.create_index(op.f("ix_listings_marketplace_seller_id"), "listings", ["marketplace", "seller_id"], unique=False)
+    op.create_index(op.f("ix_listings_url"), "listings", ["url"], unique=False, postgresql_using="hash")
     op.create_table(
         "marketplaces",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -552,6 +554,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_negatives_brand_id_pk"), "negatives", ["brand_id", "pk"], unique=False)
     op.create_index(op.f("ix_negatives_sha256"), "negatives", ["sha256"], unique=False)
+    op.create_table(
+        "notices",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=True),
+        sa.Column("sent_by", sa.String(length=40), nullable=True),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
+        sa.Column("brand", sa.Text(), nullable=False),
+        sa.Column("explanation", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("signature", sa.Text(), nullable=True),
+        sa.Column("work", sa.Text(), nullable=True),
+        sa.Column("accuracy", sa.Boolean(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.String(length=60), nullable=True),
+        sa.Column("decision_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_notices_brand_id_brands"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_notices")),
+        sa.UniqueConstraint("id", name=op.f("uq_notices_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_notices_brand_id"), "notices", ["brand_id"], unique=False)
+    op.create_index(op.f("ix_notices_decided_at"), "notices", ["decided_at"], unique=False)
+    op.create_index(op.f("ix_notices_state_pk"), "notices", ["state", "pk"], unique=False)
     op.create_table(
         "null_scores",
         sa.Column(
@@ -988,6 +1019,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("negative_pk", "space", name=op.f("pk_negative_vectors")),
     )
     op.create_table(
+        "notice_urls",
+        sa.Column(
+            "notice_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=True),
+        sa.Column("marketplace", sa.String(length=64), nullable=True),
+        sa.Column("listing_id", sa.String(length=200), nullable=True),
+        sa.Column("case_id", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["notice_pk"], ["notices.pk"], name=op.f("fk_notice_urls_notice_pk_notices"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("notice_pk", "position", name=op.f("pk_notice_urls")),
+    )
+    op.create_index(op.f("ix_notice_urls_case_id"), "notice_urls", ["case_id"], unique=False)
+    op.create_index(op.f("ix_notice_urls_outcome_notice_pk"), "notice_urls", ["outcome", "notice_pk"], unique=False)
+    op.create_table(
         "proofs",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -1081,6 +1130,30 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_second_reviews_case_pk"), "second_reviews", ["case_pk"], unique=False)
     op.create_table(
+        "statements",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("puid", sa.String(length=64), nullable=False),
+        sa.Column("case_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("entry", sa.Integer(), nullable=True),
+        sa.Column("restriction_id", sa.String(length=40), nullable=True),
+        sa.Column("measure", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("record", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_pk"], ["cases.pk"], name=op.f("fk_statements_case_pk_cases"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_statements")),
+        sa.UniqueConstraint("case_pk", "entry", name=op.f("uq_statements_case_pk_entry")),
+        sa.UniqueConstraint("id", name=op.f("uq_statements_id")),
+        sa.UniqueConstraint("puid", name=op.f("uq_statements_puid")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_statements_case_pk"), "statements", ["case_pk"], unique=False)
+    op.create_index(op.f("ix_statements_created_at"), "statements", ["created_at"], unique=False)
+    op.create_index(op.f("ix_statements_restriction_id"), "statements", ["restriction_id"], unique=False)
+    op.create_table(
         "proof_twins",
         sa.Column(
             "proof_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1119,6 +1192,10 @@ def downgrade() -> None:
     op.drop_table("proof_vectors")
     op.drop_index(op.f("ix_proof_twins_twin_pk"), table_name="proof_twins")
     op.drop_table("proof_twins")
+    op.drop_index(op.f("ix_statements_restriction_id"), table_name="statements")
+    op.drop_index(op.f("ix_statements_created_at"), table_name="statements")
+    op.drop_index(op.f("ix_statements_case_pk"), table_name="statements")
+    op.drop_table("statements")
     op.drop_index(op.f("ix_second_reviews_case_pk"), table_name="second_reviews")
     op.drop_table("second_reviews")
     op.drop_index("ix_reference_embeddings_count", table_name="reference_embeddings")
@@ -1136,6 +1213,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_proofs_case_pk"), table_name="proofs")
     op.drop_index(op.f("ix_proofs_brand_id_number_key"), table_name="proofs")
     op.drop_table("proofs")
+    op.drop_index(op.f("ix_notice_urls_outcome_notice_pk"), table_name="notice_urls")
+    op.drop_index(op.f("ix_notice_urls_case_id"), table_name="notice_urls")
+    op.drop_table("notice_urls")
     op.drop_table("negative_vectors")
     op.drop_index(op.f("ix_desk_task_cases_task_pk"), table_name="desk_task_cases")
     op.drop_table("desk_task_cases")
@@ -1182,6 +1262,10 @@ def downgrade() -> None:
     op.drop_table("null_shifts")
     op.drop_index(op.f("ix_null_scores_brand_id"), table_name="null_scores")
     op.drop_table("null_scores")
+    op.drop_index(op.f("ix_notices_state_pk"), table_name="notices")
+    op.drop_index(op.f("ix_notices_decided_at"), table_name="notices")
+    op.drop_index(op.f("ix_notices_brand_id"), table_name="notices")
+    op.drop_table("notices")
     op.drop_index(op.f("ix_negatives_sha256"), table_name="negatives")
     op.drop_index(op.f("ix_negatives_brand_id_pk"), table_name="negatives")
     op.drop_table("negatives")
@@ -1234,6 +1318,8 @@ def downgrade() -> None:
     op.drop_table("sellers")
     op.drop_table("null_versions")
     op.drop_table("marketplaces")
+    op.drop_index(op.f("ix_listings_url"), table_name="listings", postgresql_using="hash")
+    op.drop_index(op.f("ix_listings_marketplace_seller_id"), table_name="listings")
     op.drop_index(op.f("ix_listings_judged_at"), table_name="listings")
     op.drop_table("listings")
     op.drop_index(op.f("ix_jobs_state"), table_name="jobs")
