@@ -20,6 +20,7 @@ from service.commands.demo import demo_command
 from service.commands.exports import export_command
 from service.commands.imports import import_command
 from service.commands.nulls import nulls_command
+from service.commands.packets import verify_command
 from service.commands.scan import scan_command
 from service.commands.serve import serve_command
 from service.commands.statements import statements_command
@@ -44,6 +45,7 @@ app.command("scan", epilog=EXIT_CODES)(scan_command)
 app.command("status", epilog=EXIT_CODES)(status_command)
 app.command("rebuild", epilog=EXIT_CODES)(rebuild_command)
 app.command("nulls", epilog=EXIT_CODES)(nulls_command)
+app.command("verify-packet", epilog=EXIT_CODES)(verify_command)
 app.command("backup", epilog=EXIT_CODES)(backup_command)
 app.command("restore", epilog=EXIT_CODES)(restore_command)
 app.command("export-verdicts", epilog=EXIT_CODES)(export_command)

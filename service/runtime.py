@@ -41,6 +41,7 @@ from service.metrics import Metrics
 from service.migrations import upgrade
 from service.nulls import NullRecords, Nulls
 from service.oidc import OpenIdConnect
+from service.packets import Packets, open_packets
 from service.pictures import PictureKeeper
 from service.pipeline import Pipeline
 from service.previews import Previews
@@ -101,6 +102,7 @@ class Runtime(Takedown):
     pipeline: Pipeline
     enrolment: Enrolment
     proofs: Proofs
+    packets: Packets
     listings: Listings
     verdicts: Verdicts
     conflicts: Conflicts
@@ -258,6 +260,7 @@ class Runtime(Takedown):
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
         self.proofs = open_proofs(self)
+        self.packets = open_packets(self)
         store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
         self.listings = Listings(
             self.settings,
@@ -330,6 +333,7 @@ class Runtime(Takedown):
         """Follow what SQL says of the spaces, and embed what they lack; a command that repairs does so itself."""
         if not self._repairing:
             self.spaces.follow()
+            self.packets.calibrations.remember(self.calibration)
             self.nulls.follow()
             self.filling.fill()
             for space in self.spaces.loaded():

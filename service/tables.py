@@ -12,6 +12,7 @@ from service.desk import tables as desk
 from service.listings import tables as listings
 from service.notices import tables as notices
 from service.nulls import tables as nulls
+from service.packets import tables as packets
 from service.policies import tables as policies
 from service.portal import tables as portal
 from service.proofs import tables as proofs
@@ -43,6 +44,7 @@ OWNERS = (
     authorised,
     conflicts,
     proofs,
+    packets,
     sellers,
     statements,
     notices,

@@ -90,6 +90,8 @@ WHO_MAY = {
     "GET /v1/cases/{case_id}/reference": "operator brand reviewer seller",
     "POST /v1/cases/{case_id}/actions": "operator brand reviewer seller",
     "POST /v1/cases/{case_id}/messages": "operator brand reviewer seller",
+    "GET /v1/cases/{case_id}/packet": "operator brand reviewer seller",
+    "GET /v1/installation-key": ANYONE,
     "POST /v1/cases/{case_id}/proofs": "operator seller",
     "GET /v1/cases/{case_id}/proofs/{proof_id}/document": "operator brand reviewer seller",
     "GET /v1/cases/{case_id}/proofs/{proof_id}/preview": "operator brand reviewer seller",

@@ -156,6 +156,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_null_versions_id")),
     )
     op.create_table(
+        "packet_calibrations",
+        sa.Column("version", sa.String(length=100), nullable=False),
+        sa.Column("content", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_packet_calibrations")),
+    )
+    op.create_table(
         "sellers",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("marketplace", sa.String(length=64), nullable=False),
@@ -1316,6 +1322,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sign_in_links_expires_at"), table_name="sign_in_links")
     op.drop_table("sign_in_links")
     op.drop_table("sellers")
+    op.drop_table("packet_calibrations")
     op.drop_table("null_versions")
     op.drop_table("marketplaces")
     op.drop_index(op.f("ix_listings_url"), table_name="listings", postgresql_using="hash")
