@@ -17,6 +17,7 @@ def erase_brand(runtime: Runtime, brand_id: str) -> None:
     runtime.keys.delete_of_brand(brand_id)
     pictures = {*_pictures(runtime, brand_id), *runtime.rights.documents(brand_id)}
     pictures |= runtime.negatives.pictures(brand_id) | runtime.proofs.pictures_of_brand(brand_id)
+    pictures |= runtime.cases.pictures_of_brand(brand_id)
     runtime.brands.delete(brand_id)
     runtime.gallery.catch_up()
     runtime.pictures.release(pictures)

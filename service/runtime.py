@@ -261,7 +261,7 @@ class Runtime(Takedown):
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)
         self.proofs = open_proofs(self)
         self.packets = open_packets(self)
-        store = ListingStore(self.database, self.webhooks.outbox, self.cases.open_for)
+        store = ListingStore(self.database, self.webhooks.outbox, self.cases)
         self.listings = Listings(
             self.settings,
             store=store,
@@ -275,7 +275,7 @@ class Runtime(Takedown):
         )
         stack.callback(self.listings.close)
         self.verdicts = Verdicts(self.database)
-        self.retention = Retention(self.settings, store, self.listings)
+        self.retention = Retention(self.settings, self.database, self.listings, self.cases)
         self.jobs = Jobs(self.database, lease_seconds=self.settings.job_lease)
         self._open_life()
         self.conflicts = Conflicts(self.database)

@@ -14,6 +14,7 @@ from service.authorised import Authorised
 from service.authorised.negatives import Negatives
 from service.authorised.recognition import Recognition
 from service.cases import Cases
+from service.cases.lessons import Lessons
 from service.desk.grouping import Grouping
 from service.desk.queue import Queue
 from service.desk.second import Sampling, SecondReviews
@@ -76,6 +77,6 @@ class Takedown:
     def _open_cases(self) -> None:
         kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
         second_looks = Sampling(self.settings.second_review_share)
-        watchers = (*self.trust.watchers, Grouping(), second_looks)
+        watchers = (*self.trust.watchers, Lessons(), Grouping(), second_looks)
         self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
         self.trust.join(self.cases)

@@ -57,6 +57,7 @@ class Deed(Sent):
     action: NamedAction
     reason: Words
     evidence_version: Annotated[int, Field(ge=1, lt=1 << 31, description="Of the case you looked at.")]
+    state: State | None = Field(default=None, description="The state you saw: 409 when somebody moved it since.")
     counter_notice: CounterNotice | None = Field(default=None, description="With the action of that name, only.")
 
     @model_validator(mode="after")

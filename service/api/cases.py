@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from indexes.errors import BlobMissing
 from service.api.case_models import CaseOut, CasePage, Deed, LinkOut, MessageOut, NewMessage
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.stored import picture_response
 from service.cases import Case, Filters, acting_as
+from service.cases.keeping import AT_REST
 from service.cases.states import State
 from service.errors import Missing
 from service.idempotency import once
@@ -63,7 +65,7 @@ def get_case_image(
     case = runtime.cases.find_for(principal, case_id)
     images = runtime.cases.evidence(case)["listing"]["images"]
     sha256 = next((image.get("sha256") for image in images if image["index"] == n), None)
-    return picture_response(request, runtime, sha256, f"{case.id}-{n}")
+    return _picture(request, runtime, case, sha256, str(n))
 
 
 @router.get("/{case_id}/reference", summary="Read the brand's picture", response_class=Response)
@@ -71,7 +73,7 @@ def get_case_reference(case_id: str, request: Request, runtime: RuntimeOf, princ
     """The bytes of the reference that was found, as it was uploaded."""
     case = runtime.cases.find_for(principal, case_id)
     sha256 = runtime.cases.evidence(case)["reference_sha256"]
-    return picture_response(request, runtime, sha256, f"{case.id}-reference")
+    return _picture(request, runtime, case, sha256, "reference")
 
 
 @router.post(
@@ -93,6 +95,7 @@ async def act_on_case(case_id: str, body: Deed, request: Request, runtime: Runti
             reason=body.reason,
             evidence_version=body.evidence_version,
             details=details,
+            seen=body.state,
         )
         return JSONResponse(_shown(runtime, principal, moved))
 
@@ -131,3 +134,12 @@ def make_seller_link(case_id: str, request: Request, runtime: RuntimeOf, princip
 
 def _shown(runtime: Runtime, principal: Principal, case: Case) -> dict[str, Any]:
     return runtime.cases.documents([case], acting_as(principal))[0]
+
+
+def _picture(request: Request, runtime: Runtime, case: Case, sha256: str | None, name: str) -> Response:
+    try:
+        return picture_response(request, runtime, sha256, f"{case.id}-{name}")
+    except BlobMissing:
+        if case.state in AT_REST:  # forgotten, as everything is after a while
+            raise Missing from None
+        raise

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 from starlette.responses import JSONResponse
 
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
+from service.cases.clocks import check_length
+from service.cases.states import Clock
 from service.idempotency import once
 from service.keys import Principal
 from service.sellers import StrikeTerms
@@ -31,8 +33,14 @@ def _check_points(points: dict[str, float]) -> dict[str, float]:
 
 
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Clocks = dict[Clock, Annotated[StrictInt | StrictFloat | str, AfterValidator(check_length)]]
 Numbers = Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=50)]
 Points = Annotated[Numbers, AfterValidator(_check_points)]
+
+_CLOCKS = (
+    "Lengths of the case clocks by name: a number of days, or text such as `30s`, `15m`, `2h`, `4d`, `10bd` (business "
+    "days). What is left out has its default: 4 d, 3 d and 10 bd. Clocks that run are not changed."
+)
 
 
 class NewMarketplace(Sent):
@@ -42,7 +50,7 @@ class NewMarketplace(Sent):
     slug: Slug
     name: Name
     territories: Territories = Field(default=[], description="Codes such as `EU` or `DE`; none is everywhere.")
-    clocks: Numbers = Field(default={}, description="Lengths of the case clocks, in days, by name.")
+    clocks: Clocks = Field(default={}, description=_CLOCKS)
     strike_points: Points = Field(
         default={}, description="What a takedown weighs by kind, the marks of the four levels, and `decay_days`."
     )
@@ -54,7 +62,7 @@ class MarketplaceChange(Sent):
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
     territories: Territories | None = None
-    clocks: Numbers | None = None
+    clocks: Clocks | None = Field(default=None, description=_CLOCKS)
     strike_points: Points | None = None
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import sqlalchemy as sa
 
 from indexes.database import Database, utc_now
 from indexes.errors import NotFound
 from indexes.paging import Page
-from service.cases import documents, evidence, moves, records
+from service.cases import documents, evidence, keeping, moves, records
 from service.cases.documents import Document, ShowProofs
 from service.cases.journal import Deed, Journal
 from service.cases.moves import Lane
 from service.cases.opening import LaneOf, Opening
-from service.cases.states import Action, Move, find_move, may_ever
+from service.cases.states import Action, Move, State, find_move, may_ever
 from service.cases.tokens import Tokens
 from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
 from service.errors import Forbidden, Invalid, StateConflict
@@ -43,6 +43,15 @@ def standard_lane(_connection: sa.Connection, _brand_id: str, _kind: str) -> Lan
     return "standard"
 
 
+class Said(TypedDict):
+    """What goes with an action."""
+
+    reason: str
+    evidence_version: int | None
+    details: Mapping[str, Any] | None
+    seen: State | None
+
+
 class Cases:
     """The cases of one database. `lane` tells how far a brand's word goes, `watchers` act with every move."""
 
@@ -60,6 +69,7 @@ class Cases:
         self._journal = Journal(watchers)
         self._opening = Opening(self._journal, lane, clock)
         self._show_proofs: ShowProofs = documents.no_proofs
+        self._ticked = 0
         self.tokens = Tokens(database, self._journal, lives=link_lives, kept=kept, clock=clock)
 
     def watch(self, watcher: Watcher) -> None:
@@ -90,6 +100,24 @@ class Cases:
     def find(self, connection: sa.Connection, case_id: str) -> Case | None:
         """The case, in the caller's transaction."""
         return records.find(connection, case_id)
+
+    def release_listing(self, connection: sa.Connection, marketplace: str, listing_id: str) -> frozenset[str]:
+        """A listing is being erased: the pictures that its cases let go of, since nothing can happen to them."""
+        return keeping.release_listing(connection, marketplace, listing_id)
+
+    def forget(self, before: datetime, *, limit: int) -> tuple[int, frozenset[str]]:
+        """Let go of what came to rest before `before`: how many cases went, and pictures that they and others kept.
+
+        Small transactions: at most about `limit` of each, so call it until both are nothing.
+        """
+        with self._database.write() as connection:
+            pictures = keeping.drop_pictures(connection, before, limit)
+            return keeping.drop_cases(connection, before, limit), pictures
+
+    def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
+        """Every picture that a case of the brand keeps, to be released after the brand is erased."""
+        with self._database.read() as connection:
+            return keeping.pictures_of_brand(connection, brand_id)
 
     def get(self, case_id: str) -> Case:
         """The case; `NotFound`."""
@@ -148,16 +176,17 @@ class Cases:
         reason: str,
         evidence_version: int | None,
         details: Mapping[str, Any] | None = None,
+        seen: State | None = None,
     ) -> Case:
         """Move a case by the table; the case as it is then.
 
-        `NotFound`; `Forbidden` what this role may never do; `StateConflict` what is not possible from here, or on
-        evidence that has moved on (None takes what is there); `Invalid` without a reason.
+        `NotFound`; `Forbidden` what this role may never do; `StateConflict` what is not possible from here, from
+        another state than the one `seen`, or on evidence that has moved on (None takes what is there); `Invalid`
+        without a reason.
         """
+        said: Said = {"reason": reason, "evidence_version": evidence_version, "details": details, "seen": seen}
         with self._database.write() as connection:
-            return self.act_on(
-                connection, case_id, acting, action, reason=reason, evidence_version=evidence_version, details=details
-            )
+            return self.act_on(connection, case_id, acting, action, **said)
 
     def act_on(
         self,
@@ -169,13 +198,15 @@ class Cases:
         reason: str,
         evidence_version: int | None,
         details: Mapping[str, Any] | None = None,
+        seen: State | None = None,
     ) -> Case:
         """As `act`, in the caller's transaction."""
         if not may_ever(action, acting.role):
             raise Forbidden(f"A {acting.role} may never {action}; see the table of moves in docs/cases.md.")
         reason = _text(reason, "reason")
         case = _there(records.lock(connection, case_id))
-        move = self._check(connection, case, acting, action, evidence_version)
+        move = self._check(connection, case, acting, action)
+        _check_seen(case, seen, evidence_version)
         return self._move(connection, case, move, Deed(acting, action, reason, dict(details or {})))
 
     def note(
@@ -204,11 +235,13 @@ class Cases:
     def tick(self, now: datetime | None = None) -> int:
         """Do what silence does in every case whose clock has run out at `now`; how many moved.
 
-        Each case is a transaction of its own; what another process holds, or what fails, is left for the next tick.
+        Each case is a transaction of its own; what another process holds, or what fails, is left for another tick.
+        Many are gone through a part at a time, so that those that fail do not stand before the others.
         """
         now = now or self._clock()
         with self._database.read() as connection:
-            due = records.due(connection, now, _AT_ONCE)
+            due = records.due(connection, now, after=self._ticked, limit=_AT_ONCE)
+        self._ticked = due[-1] if len(due) == _AT_ONCE else 0
         return sum(self._run_out(pk, now) for pk in due)
 
     def _run_out(self, pk: int, now: datetime) -> bool:
@@ -218,7 +251,7 @@ class Cases:
                 if case is None or case.clock is None:
                     return False
                 clock = case.clock
-                move = self._check(connection, case, CLOCK, clock.on_silence, None)
+                move = self._check(connection, case, CLOCK, clock.on_silence)
                 reason = f"The {clock.whose_turn} had until {stamp(clock.deadline)} and did not answer."
                 details = {"clock": clock.clock, "deadline": stamp(clock.deadline), "acted_on": stamp(now)}
                 self._move(connection, case, move, Deed(CLOCK, move.action, reason, details), now)
@@ -230,22 +263,16 @@ class Cases:
             return False
         return True
 
-    def _check(
-        self, connection: sa.Connection, case: Case, acting: Acting, action: Action, evidence_version: int | None
-    ) -> Move:
-        there = {"state": case.state, "evidence_version": case.evidence_version}
+    def _check(self, connection: sa.Connection, case: Case, acting: Acting, action: Action) -> Move:
         move = find_move(case.state, action, acting.role)
         if move is None:
-            raise StateConflict(f"A {acting.role} cannot {action} a case that is {case.state}; read it again.", **there)
-        if evidence_version not in (None, case.evidence_version):
-            raise StateConflict(
-                f"The evidence moved on: the case stands on version {case.evidence_version}, you looked at "
-                f"{evidence_version}; look again and decide on that.",
-                **there,
-            )
+            there = f"A {acting.role} cannot {action} a case that is {case.state}; read it again."
+            raise StateConflict(there, **_where(case))
         around = moves.circumstances(connection, [case])[case.pk]
         if (obstacle := moves.obstacle(case, move, acting, around)) is not None:
-            raise StateConflict(obstacle, **there)
+            if acting.role == "brand" and around.brand_status == "suspended":
+                raise Forbidden(obstacle)
+            raise StateConflict(obstacle, **_where(case))
         return move
 
     def _move(self, connection: sa.Connection, case: Case, move: Move, deed: Deed, now: datetime | None = None) -> Case:
@@ -269,6 +296,23 @@ def acting_as(principal: Principal) -> Acting:
             return Acting(role, principal.key_id)
         case other:
             raise Forbidden(f"The role {other} has no part in cases.")
+
+
+def _check_seen(case: Case, seen: State | None, evidence_version: int | None) -> None:
+    """Refuse what was decided on another state or other evidence than there is."""
+    if seen not in {None, case.state}:
+        raise StateConflict(f"The case is {case.state} by now, you saw it {seen}; look again.", **_where(case))
+    if evidence_version not in {None, case.evidence_version}:
+        raise StateConflict(
+            f"The evidence moved on: the case stands on version {case.evidence_version}, you looked at "
+            f"{evidence_version}; look again and decide on that.",
+            **_where(case),
+        )
+
+
+def _where(case: Case) -> dict[str, Any]:
+    """What a refusal tells of the case."""
+    return {"state": case.state, "evidence_version": case.evidence_version}
 
 
 def _there(case: Case | None) -> Case:

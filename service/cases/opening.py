@@ -53,8 +53,6 @@ class Opening:
 
     def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
         """The case of each match of `result` that has one, by match id."""
-        if result.evidence_version == 1 and not result.matches:
-            return {}
         groups = _grouped(result)
         known: dict[tuple[str, str], list[Case]] = defaultdict(list)
         for case in records.of_listing(connection, result.listing.marketplace, result.listing.listing_id):
@@ -140,7 +138,8 @@ class Opening:
     def _judge_again(self, connection: sa.Connection, case: Case, result: ListingResult, found: _Found | None) -> None:
         before = evidence.read(connection, [case])[case.pk]
         now = {**before, "found": False}
-        case = dataclasses.replace(case, evidence_version=result.evidence_version)
+        version = max(result.evidence_version, case.evidence_version + 1)  # a listing erased and sent again begins at 1
+        case = dataclasses.replace(case, evidence_version=version)
         if found is not None:
             now = evidence.document(connection, result, found.match)
             case = dataclasses.replace(

@@ -130,14 +130,14 @@ def lengths_of(connection: sa.Connection, marketplace: str) -> dict[str, Length]
     return dict(connection.scalar(query) or {})
 
 
-def due(connection: sa.Connection, now: datetime, limit: int) -> Sequence[int]:
-    """Primary keys of cases whose clock has run out, the longest overdue first.
+def due(connection: sa.Connection, now: datetime, *, after: int, limit: int) -> Sequence[int]:
+    """Primary keys above `after` of cases whose clock has run out, rising.
 
     While a brand is not verified, no case of its acts on a listing: what silence would remove waits.
     """
     verified = sa.select(BRANDS.c.id).where(BRANDS.c.status == "verified")
     may = sa.or_(CASES.c.on_silence != "remove", CASES.c.brand_id.in_(verified))
-    query = sa.select(CASES.c.pk).where(CASES.c.deadline <= now, may).order_by(CASES.c.deadline, CASES.c.pk)
+    query = sa.select(CASES.c.pk).where(CASES.c.deadline <= now, CASES.c.pk > after, may).order_by(CASES.c.pk)
     return connection.scalars(query.limit(limit)).all()
 
 

@@ -19,7 +19,7 @@ from indexes.errors import NotFound
 from indexes.ids import new_id
 from service.cases import records
 from service.cases.journal import Deed, Journal
-from service.cases.states import ENDED
+from service.cases.keeping import AT_REST
 from service.cases.tables import CASE_TOKENS, CASES
 from service.cases.values import Acting, Case
 from service.keys import Principal
@@ -76,7 +76,7 @@ class Tokens:
             row = connection.execute(query).one_or_none()
         if row is None or row.expires_at <= self._clock():
             return None
-        if row.state in ENDED and row.moved_at + self._kept <= self._clock():
+        if row.state in AT_REST and row.moved_at + self._kept <= self._clock():
             return None
         return Principal("seller", row.id, case_id=row.case_id)
 

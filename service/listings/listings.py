@@ -8,7 +8,7 @@ futures between them without a thread; `judge` is the three in a row.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
@@ -159,6 +159,10 @@ class Listings:
         With `judged_at` only when it was not judged again since.
         """
         self._pictures.release(self._store.delete(marketplace, listing_id, judged_at=judged_at))
+
+    def release(self, pictures: Collection[str]) -> None:
+        """Remove those of `pictures` (SHA-256) that nothing needs."""
+        self._pictures.release(pictures)
 
     def close(self) -> None:
         """Stop fetching."""

@@ -6,10 +6,10 @@ its id, and the evidence version counts up. Does not touch the pictures themselv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -29,8 +29,18 @@ _REVISION = sa.text(
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
 )
 Row = dict[str, Any]
-OpenCases: TypeAlias = Callable[[sa.Connection, ListingResult], Mapping[str, str]]
-"""Given a result that is being saved: the case of each match that has one, by match id."""
+
+
+class HasCases(Protocol):
+    """What listings need of cases: `service.cases.Cases`."""
+
+    def open_for(self, connection: sa.Connection, result: ListingResult) -> Mapping[str, str]:
+        """A result is being saved: the case of each match that has one, by match id."""
+        ...
+
+    def release_listing(self, connection: sa.Connection, marketplace: str, listing_id: str) -> frozenset[str]:
+        """A listing is erased: the pictures that its cases need no more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +59,14 @@ class BrandsGone(Exception):
         self.brand_ids = brand_ids
 
 
-def _no_cases(_connection: sa.Connection, _result: ListingResult) -> dict[str, str]:
-    return {}
-
-
 class ListingStore:
     """The tables `listings`, `listing_images` and `listing_matches`.
 
-    With every result saved `open_cases` opens its cases, and the `outbox` is told.
+    With every result saved `cases` opens those it asks for, and the `outbox` is told.
     """
 
-    def __init__(self, database: Database, outbox: Outbox | None = None, open_cases: OpenCases = _no_cases) -> None:
-        self._database, self._outbox, self._open_cases = database, outbox, open_cases
+    def __init__(self, database: Database, outbox: Outbox | None = None, cases: HasCases | None = None) -> None:
+        self._database, self._outbox, self._cases = database, outbox, cases
 
     def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row], scores: Sequence[Row] = ()) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns.
@@ -83,7 +89,8 @@ class ListingStore:
                 match_id = known.get((row["kind"], row["reference_id"])) or new_id("mat")
                 connection.execute(sa.insert(LISTING_MATCHES).values(**row, id=match_id, listing_pk=pk))
             result = _read(connection, [pk])[0]
-            result = _name_cases(connection, result, self._open_cases(connection, result))
+            if self._cases is not None:
+                result = _name_cases(connection, result, self._cases.open_for(connection, result))
             self._announce(connection, result)
         return Saved(result, dropped)
 
@@ -132,7 +139,7 @@ class ListingStore:
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
 
     def delete(self, marketplace: str, listing_id: str, *, judged_at: datetime | None = None) -> frozenset[str]:
-        """Erase a listing with its images, vectors and matches; `NotFound`. Returns the pictures it kept.
+        """Erase a listing with its images, vectors and matches; `NotFound`. Returns the pictures it let go of.
 
         With `judged_at` only when that is when it was last judged.
         """
@@ -147,18 +154,9 @@ class ListingStore:
             connection.execute(sa.delete(LISTINGS).where(LISTINGS.c.pk == pk))
             if self._outbox is not None:
                 self._outbox.forget(connection, f"{marketplace}/{listing_id}")
+            if self._cases is not None:
+                pictures |= self._cases.release_listing(connection, marketplace, listing_id)
         return pictures
-
-    def expired(
-        self, *, clean_before: datetime, flagged_before: datetime, limit: int
-    ) -> Sequence[tuple[str, str, datetime]]:
-        """At most `limit` listings `(marketplace, listing_id, judged_at)` whose time is over."""
-        clean = sa.and_(LISTINGS.c.decision == "clear", LISTINGS.c.judged_at < clean_before)
-        query = sa.select(LISTINGS.c.marketplace, LISTINGS.c.listing_id, LISTINGS.c.judged_at)
-        query = query.where(sa.or_(clean, LISTINGS.c.judged_at < flagged_before))
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(LISTINGS.c.pk).limit(limit))
-            return [(row.marketplace, row.listing_id, row.judged_at) for row in rows]
 
 
 def _hold_brands(connection: sa.Connection, brand_ids: set[str]) -> None:

@@ -42,9 +42,7 @@ class Verdicts:
             row = connection.execute(_match(marketplace, listing_id, match_id)).one_or_none()
             if row is None:
                 raise NotFound("The listing has no such match.")
-            values = {**row._mapping, **said, "created_at": utc_now()}
-            made = connection.execute(sa.insert(VERDICTS).values(**values).returning(*_COLUMNS)).one()
-        return Verdict(**made._mapping)
+            return _insert(connection, {**row._mapping, **said, "created_at": utc_now()})
 
     def list(
         self,
@@ -65,6 +63,16 @@ class Verdicts:
         with self._database.read() as connection:
             found = [Verdict(**row._mapping) for row in connection.execute(query)]
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
+
+
+def record(connection: sa.Connection, **values: Any) -> Verdict:
+    """Write a verdict whose every field but its id is known, in the caller's transaction."""
+    return _insert(connection, {**values, "id": new_id("ver")})
+
+
+def _insert(connection: sa.Connection, values: dict[str, Any]) -> Verdict:
+    made = connection.execute(sa.insert(VERDICTS).values(**values).returning(*_COLUMNS)).one()
+    return Verdict(**made._mapping)
 
 
 def _match(marketplace: str, listing_id: str, match_id: str) -> sa.Select[Any]:

@@ -21,7 +21,7 @@ def test_default_exists_and_is_made_once_by_whoever_comes_first(database):
 
 def test_a_slug_is_taken_once(database):
     marketplaces = Marketplaces(database)
-    made = marketplaces.create("bazaar", "Bazaar", territories=["EU"], clocks={"seller": 4.0})
+    made = marketplaces.create("bazaar", "Bazaar", territories=["EU"], clocks={"seller_response": 4.0})
     assert marketplaces.get("bazaar") == made
     with pytest.raises(Conflict) as conflict:
         marketplaces.create("bazaar", "Again")
@@ -33,7 +33,12 @@ def test_a_slug_is_taken_once(database):
 
 
 def test_over_http(client):
-    body = {"slug": "bazaar", "name": "Bazaar", "territories": ["EU", "CH"], "clocks": {"seller": 4}}
+    body = {
+        "slug": "bazaar",
+        "name": "Bazaar",
+        "territories": ["EU", "CH"],
+        "clocks": {"seller_response": 4, "counter_notice": "10bd"},
+    }
     made = client.post("/v1/marketplaces", json=body)
     assert made.status_code == 201
     assert {name: made.json()[name] for name in body} == body
@@ -53,7 +58,7 @@ def test_over_http(client):
         {"slug": ""},
         {"name": ""},
         {"territories": ["eu"]},
-        {"clocks": {"seller": -1}},
+        {"clocks": {"seller_response": -1}},
         {"strike_points": {"x": "many"}},
         {"colour": "red"},
     ],

@@ -9,6 +9,7 @@ import pytest
 
 from indexes.database import utc_now
 from indexes.errors import NotFound
+from service.cases import Acting
 from service.listings import ImageSource, ListingInput
 from tests.photographs import jpeg
 
@@ -33,6 +34,13 @@ def clean(runtime):
     return runtime.listings.judge(ListingInput("clean", (ImageSource(data=jpeg("astronaut")),)))
 
 
+def dismiss(runtime, flagged) -> None:
+    """End the listing's case."""
+    (match,) = flagged.matches
+    operator = Acting("operator", "key_operator")
+    runtime.cases.act(match.case_id, operator, "dismiss", reason="because", evidence_version=None)
+
+
 def names(runtime) -> list[str]:
     return [item.listing.listing_id for item in runtime.listings.list().items]
 
@@ -44,6 +52,8 @@ def test_a_clean_listing_goes_first_and_a_flagged_one_later_with_its_pictures(ru
     assert runtime.retention.purge(utc_now() + timedelta(days=31)) == 1
     assert names(runtime) == ["flagged"]
     assert runtime.blobs.exists(picture)
+    dismiss(runtime, flagged)
+    assert runtime.retention.purge(utc_now() + timedelta(days=179)) == 0
     assert runtime.retention.purge(utc_now() + timedelta(days=181)) == 1
     assert names(runtime) == []
     assert not runtime.blobs.exists(picture)
