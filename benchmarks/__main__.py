@@ -1,4 +1,4 @@
-"""`python -m benchmarks [recall|index|clean|http|replay|webhooks]`: measure, print beside the targets, write JSON.
+"""`python -m benchmarks [recall|index|clean|cases|http|replay|webhooks]`: measure, print by the targets, write JSON.
 
 All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clean, http, index, recall, replay, webhooks
+from benchmarks import cases, clean, http, index, recall, replay, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
@@ -22,6 +22,7 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
         lambda options: clean.measure(options.references, options.uploads, options.pictures),
         clean.TARGETS,
     ),
+    "cases": (lambda options: cases.measure(options.cases), cases.TARGETS),
     "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
     "webhooks": (lambda _options: webhooks.measure(), webhooks.TARGETS),
@@ -33,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*_MEASURES, []], help="what to measure (default: all)")
     parser.add_argument("--references", type=int, default=100_000, help="references in the index")
+    parser.add_argument("--cases", type=int, default=10_000, help="open cases")
     parser.add_argument("--listings", type=int, default=400, help="listings sent over HTTP")
     parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
     parser.add_argument("--pictures", type=int, default=200, help="pictures of clean listings checked on one core")
