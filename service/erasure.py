@@ -16,11 +16,12 @@ def erase_brand(runtime: Runtime, brand_id: str) -> None:
     runtime.brands.get(brand_id)
     runtime.keys.delete_of_brand(brand_id)
     pictures = {*_pictures(runtime, brand_id), *runtime.rights.documents(brand_id)}
-    pictures |= runtime.negatives.pictures(brand_id) | runtime.proofs.pictures_of_brand(brand_id)
+    pictures |= runtime.negatives.pictures(brand_id)
     pictures |= runtime.cases.pictures_of_brand(brand_id)
     runtime.brands.delete(brand_id)
     runtime.gallery.catch_up()
     runtime.pictures.release(pictures)
+    runtime.proofs.forget()
 
 
 def _pictures(runtime: Runtime, brand_id: str) -> Iterator[str]:

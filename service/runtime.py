@@ -355,6 +355,7 @@ class Runtime(Takedown):
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""
         self.retention.purge()
+        self.proofs.forget()
         self.trust.forget()
         self.negatives.forget_spaces_but({space.id for space in self.spaces.records.all()})
         self.webhooks.purge()

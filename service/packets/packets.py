@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from service.runtime import Runtime
 
 Statements = Callable[[Case], Sequence[dict[str, Any]]]
-"""The statements of reasons that a case gave."""
-
-
-def no_statements(_case: Case) -> Sequence[dict[str, Any]]:
-    """Where nobody writes any."""
-    return ()
+"""The statements of reasons that a case gave, the last one first."""
 
 
 class Packets:
@@ -43,12 +38,12 @@ class Packets:
         rights: Rights,
         policies: Policies,
         name_model: Callable[[str], str],
-        statements: Statements = no_statements,
+        statements: Statements,
     ) -> None:
         self._settings, self._database, self._blobs, self._cases = settings, database, blobs, cases
         self._rights, self._policies, self._name_model = rights, policies, name_model
         self.calibrations = Calibrations(database)
-        self.statements = statements
+        self._statements = statements
         self._key: InstallationKey | None = None
         self._lock = threading.Lock()
 
@@ -82,7 +77,7 @@ class Packets:
             rights=[right for right in rights if right.is_for(case.kind) and right.in_force(case.opened_at)],
             listing_picture=self._picture(shown),
             reference_picture=self._picture(evidence["reference_sha256"]),
-            statements=self.statements(case),
+            statements=self._statements(case),
         )
 
     def _policy(self, case: Case) -> dict[str, Any]:
@@ -108,6 +103,12 @@ def open_packets(runtime: Runtime) -> Packets:
     def name_model(space_id: str) -> str:
         return next((space.model for space in names.all() if space.id == space_id), "")
 
+    def statements(case: Case) -> Sequence[dict[str, Any]]:
+        try:
+            return [statement.as_json() for statement in runtime.trust.statements.of_case(case)]
+        except NotFound:
+            return ()
+
     packets = Packets(
         runtime.settings,
         runtime.database,
@@ -116,6 +117,7 @@ def open_packets(runtime: Runtime) -> Packets:
         rights=runtime.rights,
         policies=runtime.policies,
         name_model=name_model,
+        statements=statements,
     )
     packets.calibrations.remember(runtime.calibration)
     return packets

@@ -38,6 +38,7 @@ from vision.images import DecodeLimits
 _LOG = logging.getLogger("brandwarden.proofs")
 MOST = 10
 """Documents of one case."""
+_AT_ONCE = 100
 
 
 class Proofs:
@@ -108,10 +109,14 @@ class Proofs:
         """Its first page as a PNG."""
         return self._blobs.get(proof.preview_sha256)
 
-    def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
-        """The files of every proof in a brand's cases, for who erases them."""
-        with self._database.read() as connection:
-            return records.pictures_of_brand(connection, brand_id)
+    def forget(self) -> None:
+        """Erase proofs whose case is gone, and their files."""
+        while True:
+            with self._database.write() as connection:
+                files = records.drop_caseless(connection, _AT_ONCE)
+            self._pictures.release(files)
+            if not files:
+                return
 
     def settle(self, limit: int = 4) -> int:
         """Embed and compare what is left to be: after a crash, or in the space of a new model. How many were done."""

@@ -44,10 +44,14 @@ def of_cases(connection: sa.Connection, case_pks: Collection[int]) -> dict[int, 
     return found
 
 
-def pictures_of_brand(connection: sa.Connection, brand_id: str) -> frozenset[str]:
-    """The files of every proof in a brand's cases."""
-    query = sa.select(PROOFS.c.stored_sha256, PROOFS.c.preview_sha256).where(PROOFS.c.brand_id == brand_id)
-    return frozenset(sha256 for row in connection.execute(query) for sha256 in row)
+def drop_caseless(connection: sa.Connection, limit: int) -> frozenset[str]:
+    """Erase proofs whose case is gone; the files they named."""
+    columns = (PROOFS.c.pk, PROOFS.c.stored_sha256, PROOFS.c.preview_sha256)
+    query = sa.select(*columns).where(PROOFS.c.case_pk.is_(None)).limit(limit).with_for_update(skip_locked=True)
+    rows = connection.execute(query).all()
+    if rows:
+        connection.execute(sa.delete(PROOFS).where(PROOFS.c.pk.in_([row.pk for row in rows])))
+    return frozenset(sha256 for row in rows for sha256 in row[1:])
 
 
 def others(connection: sa.Connection, proofs: Sequence[Proof]) -> Mapping[int, Sequence[Other]]:
@@ -84,7 +88,7 @@ def not_embedded(connection: sa.Connection, space: str, limit: int) -> Sequence[
 
 
 def _some(connection: sa.Connection, condition: sa.ColumnElement[bool], limit: int) -> Sequence[Proof]:
-    query = sa.select(*_COLUMNS).where(condition).order_by(PROOFS.c.pk).limit(limit)
+    query = sa.select(*_COLUMNS).where(condition, PROOFS.c.case_pk.is_not(None)).order_by(PROOFS.c.pk).limit(limit)
     return [Proof(**row._mapping) for row in connection.execute(query)]
 
 
@@ -104,7 +108,7 @@ def blocks(connection: sa.Connection, proof: Proof, space: str) -> Iterator[tupl
     query = (
         sa.select(PROOF_VECTORS.c.proof_pk, PROOF_VECTORS.c.vector)
         .join(PROOFS, PROOFS.c.pk == PROOF_VECTORS.c.proof_pk)
-        .where(PROOF_VECTORS.c.space == space, stranger)
+        .where(PROOF_VECTORS.c.space == space, stranger, PROOFS.c.case_pk.is_not(None))
         .order_by(PROOF_VECTORS.c.proof_pk)
         .limit(_BLOCK)
     )

@@ -1,6 +1,6 @@
 """The tables of proofs: `proofs`, `proof_vectors` (their first pages, embedded) and `proof_twins` (who looks alike).
 
-All of them go with their case. The files themselves are in the picture store: see `service.retention`.
+A proof goes with its case: the row stays behind without one until its files are erased from the picture store too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PROOFS = sa.Table(
     METADATA,
     sa.Column("pk", BigKey, primary_key=True),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
-    sa.Column("case_pk", sa.ForeignKey("cases.pk", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("case_pk", sa.ForeignKey("cases.pk", ondelete="SET NULL"), index=True),  # without one it is to be erased
     sa.Column("brand_id", sa.String(40), nullable=False),
     sa.Column("marketplace", sa.String(64), nullable=False),
     sa.Column("seller", sa.String(200), nullable=False),  # the seller's id; the listing's where the seller has none

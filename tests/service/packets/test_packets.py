@@ -78,6 +78,7 @@ def test_it_holds_what_the_case_rests_on_and_checks(client, runtime, case):
     assert told["judged_by"]["model"] == "thumbnail"
     assert told["features"]
     assert [right["title"] for right in told["rights"]] == ["Catalogue"]
+    assert [statement["measure"] for statement in told["statements"]] == ["hold"]
     assert told["policy"] == {"version": 0, "rules": [], "proof_required": []}
     assert [entry["action"] for entry in told["case"]["audit"]] == ["opened", "hold"]
     assert outcomes(data) == dict.fromkeys(
