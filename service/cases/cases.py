@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict
 
 import sqlalchemy as sa
 
@@ -36,6 +36,8 @@ EVERYTHING: Final = Filters()
 LONGEST_TEXT: Final = 4000
 MOST_MESSAGES: Final = 500
 _AT_ONCE: Final = 200
+FilesOf: TypeAlias = Callable[[sa.Connection, Sequence[int]], frozenset[str]]
+"""Files (SHA-256) that something else keeps for cases, by the cases' primary keys."""
 
 
 def standard_lane(_connection: sa.Connection, _brand_id: str, _kind: str) -> Lane:
@@ -70,6 +72,7 @@ class Cases:
         self._opening = Opening(self._journal, lane, clock)
         self._show_proofs: ShowProofs = documents.no_proofs
         self._ticked = 0
+        self._files: list[FilesOf] = []
         self.tokens = Tokens(database, self._journal, lives=link_lives, kept=kept, clock=clock)
 
     def watch(self, watcher: Watcher) -> None:
@@ -79,6 +82,10 @@ class Cases:
     def show_proofs_with(self, show: ShowProofs) -> None:
         """Let `show` fill `proofs` in the documents of cases."""
         self._show_proofs = show
+
+    def erase_with(self, files: FilesOf) -> None:
+        """When cases are erased, let go of the `files` that hang on them as well."""
+        self._files.append(files)
 
     def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
         """The case of each match of a result that is being saved, by match id; opens those there are to open."""
@@ -112,7 +119,10 @@ class Cases:
         """
         with self._database.write() as connection:
             pictures = keeping.drop_pictures(connection, before, limit)
-            return keeping.drop_cases(connection, before, limit), pictures
+            over = keeping.over(connection, before, limit)
+            pictures = pictures.union(*(files(connection, over) for files in self._files))
+            keeping.erase(connection, over)
+        return len(over), pictures
 
     def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
         """Every picture that a case of the brand keeps, to be released after the brand is erased."""
