@@ -63,7 +63,9 @@ class WordSearch:
         for one in KINDS if kind is None else (kind,):
             asked = vectors.photo if one == "photo" else vectors.logo
             _, candidates = gallery.candidates(one, asked, _PICTURES, frozenset({brand.pk}))
-            order = list(dict.fromkeys(candidate.reference_pk for candidate in candidates))
+            floor = vectors.floors.get(one, -1.0)
+            near = [candidate.reference_pk for candidate in candidates if candidate.similarity >= floor]
+            order = list(dict.fromkeys(near))
             rows = self._catalog.matchable(order, {brand.pk}) if order else {}
             found.append([rows[pk][0] for pk in order if pk in rows])
         return found

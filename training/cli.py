@@ -8,7 +8,7 @@ from training.background import background
 from training.calibrate import calibrate, floors
 from training.evaluate import evaluate, report
 from training.export import export
-from training.fit.command import fit, judge
+from training.fit.command import fit, judge, words
 from training.gate import gate
 from training.inspection import inspect
 from training.promotion import promote, rollback
@@ -16,6 +16,7 @@ from training.promotion import promote, rollback
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, judge and ship Brandwarden models.")
 
 app.command("fit")(fit)
+app.command("words")(words)
 app.command("judge")(judge)
 app.command("background")(background)
 app.command("calibrate")(calibrate)

@@ -41,15 +41,19 @@ def open_clip_config(words: Words) -> dict[str, Any]:
         "timm_proj": "linear",
         "image_size": SIDE,
     }
-    text = {
+    model = {"embed_dim": EMBED_DIM, "custom_text": True, "vision_cfg": vision, "text_cfg": text_config(words)}
+    return {"model_cfg": model, "preprocess_cfg": PREPROCESS}
+
+
+def text_config(words: Words) -> dict[str, int]:
+    """What open_clip calls the sizes of a text tower."""
+    return {
         "context_length": words.context,
         "vocab_size": VOCABULARY,
         "width": words.width,
         "heads": words.heads,
         "layers": words.layers,
     }
-    model = {"embed_dim": EMBED_DIM, "custom_text": True, "vision_cfg": vision, "text_cfg": text}
-    return {"model_cfg": model, "preprocess_cfg": PREPROCESS}
 
 
 def lite0_weights() -> dict[str, Tensor]:

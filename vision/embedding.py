@@ -6,8 +6,8 @@ values only and imports no engine; the backends live in `vision.embedders`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -104,10 +104,12 @@ class TextVectors:
     """Texts in both spaces: `photo` `[n, photo_dim]` to be compared with photo vectors, `logo` with logo vectors.
 
     A cosine between a text and a picture is smaller than between two pictures: compare texts with texts' scores only.
+    Below the floor of its kind, where there is one, it means nothing.
     """
 
     photo: Vectors
     logo: Vectors
+    floors: Mapping[Kind, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

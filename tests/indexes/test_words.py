@@ -75,3 +75,11 @@ def test_what_looks_like_the_words_joins_what_is_called_so(shop):
     assert "Not ours" not in shop.find("red", embed=lambda texts: TextVectors(elsewhere, mark), gallery=shop.gallery)
     assert shop.find("red", embed=lambda texts: None, gallery=shop.gallery) == ["Red shoe"]
     assert shop.find("red", status="disabled", **options) == []
+
+
+def test_what_only_a_little_looks_like_the_words_stays_out(shop):
+    shoe = shop.add(None)
+    asked = TextVectors(shoe, unit(shop.rng, 1, SPACE.logo_dim), {"photo": 0.9, "logo": 0.9})
+    far = TextVectors(unit(shop.rng, 1, SPACE.photo_dim), asked.logo, asked.floors)
+    assert shop.find("boot", embed=lambda texts: asked, gallery=shop.gallery) == [None]
+    assert shop.find("boot", embed=lambda texts: far, gallery=shop.gallery) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import open_clip
@@ -19,9 +20,12 @@ from training.fit.config import Batch, Config, ConfigError, Losses, Rates, Words
 from training.fit.drawings import draw_word, find_fonts
 from training.fit.finish import WEIGHTS, write_student
 from training.fit.loop import Run, look_alikes
+from training.fit.naming import ask_words
+from training.fit.phrases import is_kept_back, phrases_of
 from training.fit.pictures import open_album, read_manifest
 from training.fit.student import Student, open_visual
-from training.fit.words import Named, learn_words
+from training.fit.vocabulary import Vocabulary
+from training.fit.words import Named, check_words, learn_words
 from training.marks import read_marks
 from vision.embedders import load_embedder
 from vision.embedders.sidecar import read_sidecar
@@ -60,6 +64,16 @@ def start(tmp_path_factory):
     directory = tmp_path_factory.mktemp("start")
     begin(directory, WORDS, seed=7)
     return directory
+
+
+TEXTS = ["shoe", "hat", "milk", "ferro"]
+
+
+def named(texts, dim):
+    """Every text shows in its own direction, in two vectors a little apart."""
+    rows = np.random.default_rng(0).standard_normal((len(texts), 2, dim)).astype(np.float32) * 0.2
+    rows += np.eye(len(TEXTS), dim, dtype=np.float32)[[TEXTS.index(text) for text in texts], None] * dim**0.5
+    return Named([(text,) for text in texts], rows / np.linalg.norm(rows, axis=2, keepdims=True))
 
 
 def student_of(start):
@@ -154,11 +168,11 @@ def test_a_student_is_written_with_its_words_and_loaded_by_the_service(start, tm
     assert untaught.embed_texts(["shoe"]) is None
     ours, theirs = (model.embed_crops([PHOTOS[0]]) for model in (untaught, before))
     assert (ours * theirs).sum() > 0.999
-    random = np.random.default_rng(0)
-    rows = [random.standard_normal((4, dim)).astype(np.float32) for dim in (192, 256)]
-    named = [Named(["shoe", "hat", "milk", "ferro"], row / np.linalg.norm(row, axis=1, keepdims=True)) for row in rows]
-    learn_words(tmp_path, *named, WORDS, seed=1, say=lambda step, loss: None)
+    wider = dataclasses.replace(WORDS, width=24, layers=2)
+    learn_words(tmp_path, *(named(TEXTS, dim) for dim in (192, 256)), wider, seed=1, say=lambda step, loss: None)
     taught = load_embedder(str(tmp_path), engine="torch")
+    assert taught.space.id == untaught.space.id
+    assert np.array_equal(taught.embed_crops([PHOTOS[0]]), ours)
     texts = taught.embed_texts(["Shoe", "shoe ", "hat"])
     assert texts.photo.shape == (3, 256)
     assert texts.logo.shape == (3, 192)
@@ -166,6 +180,35 @@ def test_a_student_is_written_with_its_words_and_loaded_by_the_service(start, tm
     assert np.allclose(texts.logo[0], texts.logo[1], atol=1e-5)
     assert not np.allclose(texts.logo[0], texts.logo[2], atol=1e-3)
     assert taught.embed_texts([]).photo.shape == (0, 256)
+
+
+def test_words_are_told_apart_once_they_are_taught(start, tmp_path):
+    shutil.copytree(start, tmp_path / "model")
+    marks, photos = named(TEXTS, 192), named([*TEXTS, *TEXTS], 256)
+    config = dataclasses.replace(WORDS, steps=60, batch=8, strangers=8, rate=5e-3, width=32)
+    learn_words(tmp_path / "model", marks, photos, config, seed=1, say=lambda step, loss: None)
+    found = ask_words(load_embedder(str(tmp_path / "model"), engine="torch"), Vocabulary(photos, marks), seed=1)
+    assert found["garments"] > found["garments, at random"] == 0.25
+    assert found["garments"] == 1.0
+    assert found["names"] == 1.0  # four marks are the first ten
+    assert found["nonsense shows"] < 0.5
+    assert ask_words(load_embedder(str(start), engine="torch"), Vocabulary(photos, marks), seed=1) == {}
+
+
+def test_words_of_a_folder():
+    assert phrases_of("hat") == ("hat", "cap", "beanie")
+    assert phrases_of("Oatly-Oat-Milk") == ("Oatly Oat Milk", "Oatly Oat", "Oat Milk", "Oatly", "Oat", "Milk")
+    assert sum(is_kept_back(f"{number}.jpg") for number in range(1000)) == pytest.approx(200, abs=60)
+
+
+def test_only_a_tower_of_our_own_is_taught(start, tmp_path):
+    shutil.copytree(start, tmp_path / "model")
+    file = tmp_path / "model/open_clip_config.json"
+    content = json.loads(file.read_text())
+    content["model_cfg"]["custom_text"] = False
+    file.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="custom_text"):
+        check_words(tmp_path / "model", 256)
 
 
 def test_any_open_clip_model_can_teach(start, album, marks, tmp_path):

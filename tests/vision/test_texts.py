@@ -45,13 +45,14 @@ def test_the_tower_gives_what_open_clip_gives(model):
     clip, directory = model
     assert read_texts(directory) is None
     logo = np.random.default_rng(0).standard_normal((10, 24)).astype(np.float32)
-    write_texts(directory, logo)
+    write_texts(directory, logo, {"photo": 0.25, "logo": 0.5})
     texts = ["shoe", "milk 3", "a much longer product name than fits here"]
     vectors = read_texts(directory)(texts)
     with torch.inference_mode():
         features = clip.encode_text(open_clip.tokenize([spelt(text) for text in texts], 32))
     expected = torch.nn.functional.normalize(features, dim=1).numpy()
     assert np.allclose(vectors.photo, expected, atol=1e-4)
+    assert vectors.floors == {"photo": 0.25, "logo": 0.5}
     turned = expected @ logo.T
     assert np.allclose(vectors.logo, turned / np.linalg.norm(turned, axis=1, keepdims=True), atol=1e-2)
 

@@ -29,17 +29,18 @@ from training.fit.drawings import open_marks
 from training.fit.finish import write_student
 from training.fit.judging import Examined, examine, judge
 from training.fit.loop import Run
+from training.fit.naming import ask_words
 from training.fit.pictures import Album, open_album, read_manifest
 from training.fit.progress import Bars
 from training.fit.student import Student, open_visual
-from training.fit.words import learn_words, name_marks, name_photos
+from training.fit.vocabulary import HELD_OUT_MARKS, read_kept_back, read_taught
+from training.fit.words import check_words, learn_words
 from training.marks import Mark, read_marks
 from training.photos import read_photos, split_photos
 from vision.embedders.checkpoint import load_checkpoint as load_model
 from vision.embedders.clip import ClipEmbedder
 from vision.embedders.sidecar import read_sidecar
 
-HELD_OUT_MARKS: Final = 300
 KEPT: Final = ("copies first", "prints first at 1%", "street crops first at 1%")
 """The figures whose mean decides which round is kept."""
 
@@ -91,6 +92,8 @@ class Fit:
         if saved:
             run.resume(saved)
             self._say(f"goes on at step {run.step}")
+        else:
+            self._keep(run, figures)  # closed forms and their judgement take longer than a round
         board, until = Board(self._place.work / "board"), time.monotonic() + (minutes or 1e9) * 60
         with Bars() as bars:
             advance = bars.add("steps", self._config.steps, run.step)
@@ -103,22 +106,15 @@ class Fit:
         board.close()
         return figures
 
-    def finish(self, out: Path) -> None:
-        """Teach the best round its words and write it to `out`, with what it was made of."""
+    def finish(self, out: Path) -> dict[str, float]:
+        """Teach the best round its words and write it to `out`, with what it was made of; what its words find."""
         if out.exists():
             shutil.rmtree(out)
         shutil.copytree(self._best, out)
-        embedder, random = _load(out), np.random.default_rng(self._config.seed)
-        album, words = self._material.album, self._config.words
-        chosen = random.permutation(len(album))[: words.photos]
-        marks = name_marks(embedder, self._material.marks, random)
-        photos = name_photos(embedder, [album[int(i)] for i in chosen], [album.classes[int(i)] for i in chosen])
-        with Bars() as bars:
-            advance = bars.add("words", words.steps)
-            say = lambda step, loss: advance(step, f"loss {loss:.2f}")  # noqa: E731 - two words long
-            learn_words(out, marks, photos, words, seed=self._config.seed, say=say)
-        content = {"manifest": album.manifest.sha256, "config": dataclasses.asdict(self._config)}
+        figures = teach(out, self._config, self._place)
+        content = {"manifest": self._material.album.manifest.sha256, "config": dataclasses.asdict(self._config)}
         (out / "fit.json").write_text(json.dumps(content, indent=2) + "\n")
+        return figures
 
     def _begin(self) -> dict[str, float]:
         """The model the gradient starts from, with closed-form heads where it had none; judged as round 0."""
@@ -169,10 +165,28 @@ class Fit:
         if _score(found) > _score(figures):
             shutil.copytree(candidate, self._best, dirs_exist_ok=True)
             figures = found
+        self._keep(run, figures)
+        return figures
+
+    def _keep(self, run: Run, figures: dict[str, float]) -> None:
         state: dict[str, Any] = {"figures": figures, "config": dataclasses.asdict(self._config)}
         saved = run.saved()
         save_checkpoint(self._place.work, Saved(saved.tensors, saved.state | state))
-        return figures
+
+
+def teach(directory: Path, config: Config, place: Place) -> dict[str, float]:
+    """Teach the model in `directory` a text tower of its own, in place; what its words find in pictures kept back.
+
+    No vector of a picture changes, nor does the space. Raises `ConfigError` where the directory has no place for it.
+    """
+    embedder = _load(directory)
+    check_words(directory, embedder.space.photo_dim)
+    taught, kept_back = (read(embedder, config, place.data, place.cache) for read in (read_taught, read_kept_back))
+    with Bars() as bars:
+        advance = bars.add("words", config.words.steps)
+        say = lambda step, loss: advance(step, f"loss {loss:.2f}")  # noqa: E731 - two words long
+        learn_words(directory, taught.marks, taught.photos, config.words, seed=config.seed, say=say)
+    return ask_words(_load(directory), kept_back, seed=config.seed)
 
 
 def _load(directory: Path) -> ClipEmbedder:

@@ -8,7 +8,7 @@ tokenizer comes down to a table. Needs no engine.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from vision.embedding import TextVectors
+from vision.embedding import KINDS, Kind, TextVectors
 from vision.errors import ModelError
 
 TEXTS: Final = "brandwarden_texts.safetensors"
@@ -40,9 +40,12 @@ def tokens(text: str, context: int) -> list[int]:
     return found + [0] * (context - len(found))
 
 
-def write_texts(directory: Path, logo: Array) -> None:
-    """Say that the text tower in `directory` is trained: `logo` `[logo_dim, embed_dim]` leads to the logo space."""
-    save_file({"logo": np.ascontiguousarray(logo, np.float16)}, directory / TEXTS)
+def write_texts(directory: Path, logo: Array, floors: Mapping[Kind, float]) -> None:
+    """Say that the text tower in `directory` is trained: `logo` `[logo_dim, embed_dim]` leads to the logo space, and
+    below its kind's floor a similarity means nothing."""
+    tensors = {"logo": np.ascontiguousarray(logo, np.float16)}
+    tensors |= {f"{kind}_floor": np.array([floors[kind]], np.float32) for kind in KINDS}
+    save_file(tensors, directory / TEXTS)
 
 
 def read_texts(directory: Path | None) -> TextTower | None:
@@ -50,12 +53,13 @@ def read_texts(directory: Path | None) -> TextTower | None:
     if directory is None or not (directory / TEXTS).is_file():
         return None
     try:
-        logo = load_file(directory / TEXTS)["logo"].astype(np.float32)
+        own = load_file(directory / TEXTS)
+        logo, floors = own["logo"].astype(np.float32), {kind: float(own[f"{kind}_floor"][0]) for kind in KINDS}
         heads = int(json.loads((directory / "open_clip_config.json").read_text())["model_cfg"]["text_cfg"]["heads"])
         with safe_open(directory / "open_clip_model.safetensors", "np") as file:
             names = [name for name in file.keys() if name.startswith("text.")]  # noqa: SIM118 - not a mapping
             weights = {name.removeprefix("text."): file.get_tensor(name).astype(np.float32) for name in names}
-        return TextTower(weights, heads, logo)
+        return TextTower(weights, heads, logo, floors)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"the text tower in {directory} is damaged ({error}); install the model again") from error
 
@@ -63,8 +67,8 @@ def read_texts(directory: Path | None) -> TextTower | None:
 class TextTower:
     """open_clip's text transformer: `heads` attention heads, features brought to the logo space by `logo`."""
 
-    def __init__(self, weights: dict[str, Array], heads: int, logo: Array) -> None:
-        self._weights, self._heads, self._logo = weights, heads, logo
+    def __init__(self, weights: dict[str, Array], heads: int, logo: Array, floors: Mapping[Kind, float]) -> None:
+        self._weights, self._heads, self._logo, self._floors = weights, heads, logo, floors
         self._context = len(weights["positional_embedding"])
         self._layers = len({name.split(".")[2] for name in weights if name.startswith("transformer.resblocks.")})
 
@@ -72,9 +76,9 @@ class TextTower:
         """Unit vectors of each text in both spaces."""
         photo_dim, logo_dim = self._logo.shape[1], self._logo.shape[0]
         if not texts:
-            return TextVectors(np.zeros((0, photo_dim), np.float32), np.zeros((0, logo_dim), np.float32))
+            return TextVectors(np.zeros((0, photo_dim), np.float32), np.zeros((0, logo_dim), np.float32), self._floors)
         features = self._features(np.array([tokens(text, self._context) for text in texts]))
-        return TextVectors(_unit(features), _unit(features @ self._logo.T))
+        return TextVectors(_unit(features), _unit(features @ self._logo.T), self._floors)
 
     def _features(self, numbers: NDArray[np.int64]) -> Array:
         x = self._weights["token_embedding.weight"][numbers] + self._weights["positional_embedding"]
