@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
-from starlette.routing import Route
 
 from service.keys import Principal, Role
 from service.runtime import Runtime
@@ -24,22 +23,15 @@ _HOMES: Final[dict[Role, str]] = {
 def arrive(request: Request, runtime: Runtime, principal: Principal, wanted: str = "/") -> Response:
     """Begin a session for `principal` and lead them to `wanted`, or home where they wanted nothing in particular."""
     token, _session = runtime.sessions.begin(principal)
-    response = go(request, principal, wanted)
+    response = go(principal, wanted)
     set_cookie(request, response, COOKIE, token, path="/", max_age=int(LIFETIME.total_seconds()))
     return response
 
 
-def go(request: Request, principal: Principal, wanted: str) -> Response:
+def go(principal: Principal, wanted: str) -> Response:
     """Lead somebody who is signed in to `wanted`, or home."""
     path = safe_path(wanted)
-    return RedirectResponse(home_of(request, principal.role) if path == "/" else path, status_code=303)
-
-
-def home_of(request: Request, role: Role) -> str:
-    """The page where people of this role work; the first page where there is none."""
-    home = _HOMES.get(role, "/")
-    there = any(isinstance(route, Route) and route.path == home for route in request.app.routes)
-    return home if there else "/"
+    return RedirectResponse(_HOMES.get(principal.role, "/") if path == "/" else path, status_code=303)
 
 
 def safe_path(wanted: str) -> str:

@@ -23,7 +23,7 @@ REFERENCE_ROLES = ("brand", "operator", "reviewer")
 def show_check(request: Request, runtime: RuntimeOf, visitor: Visiting) -> Response:
     """The page. A seller has no use for it and is led to their case."""
     if visitor.principal.role == "seller":
-        return go(request, visitor.principal, "/")
+        return go(visitor.principal, "/")
     return render(
         request,
         "check.html",

@@ -18,6 +18,7 @@ from service.pages.visitors import Visiting, Visitor
 
 router = page_router()
 _SHOWN: Final = 100
+_CONFLICTS_SHOWN: Final = 12
 _TABS: Final = (
     ("Brands", "/operator"),
     ("Conflicts", "/operator/conflicts"),
@@ -52,6 +53,13 @@ def show_brand(brand_id: str, request: Request, runtime: RuntimeOf, visitor: Vis
         "manager": runtime.managers.manager(brand_id),
     }
     return _page(request, visitor, "operator_brand.html", **values)
+
+
+@router.get("/operator/conflicts")
+def show_conflicts(request: Request, runtime: RuntimeOf, visitor: Visiting, cursor: CursorQuery = None) -> Response:
+    """References that are held because somebody else had their picture first."""
+    page = runtime.conflicts.list(state="open", limit=_CONFLICTS_SHOWN, cursor=cursor)
+    return _page(request, visitor, "operator_conflicts.html", conflicts=page.items, next_cursor=page.next_cursor)
 
 
 @router.get("/operator/keys")

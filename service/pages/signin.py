@@ -36,7 +36,7 @@ def show_login(request: Request, runtime: RuntimeOf, next: Annotated[str, Query(
     """The form, or straight on for somebody who is signed in."""
     token = request.cookies.get(COOKIE)
     session = runtime.sessions.find(token) if token else None
-    return _form(request, runtime, next) if session is None else go(request, session.principal, next)
+    return _form(request, runtime, next) if session is None else go(session.principal, next)
 
 
 @router.post("/login")

@@ -54,6 +54,8 @@ class Visitor:
     @property
     def navigation(self) -> list[tuple[str, str]]:
         """Label and path of each page that their role may use."""
+        if self.principal.role == "seller":
+            return [("Your case", "/seller")]
         pages = [("Check", "/")]
         if self.principal.role in CATALOG_ROLES:
             pages.append(("Catalogue", "/catalog"))

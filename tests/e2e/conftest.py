@@ -124,6 +124,8 @@ def sign_in(page):
         page.get_by_label("Key").fill(key)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/login" not in url)
+        if path == "/":
+            page.goto(path)  # who wanted nothing in particular was led to where they work
         return page
 
     return enter

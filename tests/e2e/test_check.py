@@ -179,6 +179,8 @@ def test_the_keyboard_alone_goes_all_the_way(page, catalogue):
     page.goto("/")
     page.keyboard.type(catalogue.key)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=catalogue.name)).to_be_visible()
+    page.goto("/")
     expect(page.get_by_role("heading", name="Check a picture")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()

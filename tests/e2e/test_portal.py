@@ -56,6 +56,20 @@ def test_what_is_authorised_no_longer_counts(sign_in, tenant, watch):
     expect(portal.locator(".allowed")).to_have_count(0)
 
 
+def test_a_policy_is_tried_and_then_applied(sign_in, tenant, case):
+    right = {"type": "copyright", "title": "Photographs", "owner": "Northfield Optics", "territories": []}
+    assert tenant.client.post(f"/v1/brands/{tenant.id}/rights", json=right).status_code == 201
+    portal = sign_in(tenant.key, "/portal/policy")
+    portal.get_by_role("button", name="Add a rule").first.click()
+    portal.get_by_label("hold from, per cent").fill("60")
+    portal.get_by_label("review from, per cent").fill("40")
+    portal.get_by_role("button", name="What if?").click()
+    expect(portal.locator("#what-if")).to_contain_text("1 of 1")
+    portal.get_by_role("button", name="Apply").click()
+    expect(portal.get_by_text("Version 1")).to_be_visible()
+    expect(portal.get_by_label("hold from, per cent")).to_have_value("60")
+
+
 def test_brand_and_case_manager_write_each_other(sign_in, tenant, service):
     service.managers.assign(tenant.id, "Ana Prado")
     portal = sign_in(tenant.key, "/portal/messages")

@@ -145,9 +145,9 @@ def test_a_sign_in_form_from_elsewhere_is_refused(visitor):
     ],
 )
 def test_sign_in_leads_to_no_other_site(visitor, wanted):
-    assert sign_in(visitor, wanted=wanted).headers["location"] == "/"
+    assert sign_in(visitor, wanted=wanted).headers["location"] == "/operator"
     form = visitor.get("/login", params={"next": wanted})
-    assert form.headers["location"] == "/"
+    assert form.headers["location"] == "/operator"
 
 
 def test_signing_out_ends_the_session_and_takes_a_csrf_token(visitor):

@@ -54,12 +54,12 @@ function draft() {
 
 function show(told) {
   result.hidden = false;
-  const precision = told.precision === null ? "not known: no verdicts yet" : percent.format(told.precision);
+  const share = (value) => (value === null ? "no verdicts yet" : percent.format(value));
   const figures = [
-    ["Precision of what would be acted on", precision],
-    ["Waiting for review", typeof told.queue === "number" ? count.format(told.queue) : JSON.stringify(told.queue)],
-    ["Wrongful holds", count.format(told.wrongful_holds)],
-    ["Listings that change", count.format(told.changed_total ?? told.changed.length)],
+    ["Right, of what is flagged and judged", `${share(told.before.precision)} → ${share(told.precision)}`],
+    ["Listings a day to review", `${count.format(told.before.queue)} → ${count.format(told.queue)}`],
+    ["Wrongful holds", `${count.format(told.before.wrongful_holds)} → ${count.format(told.wrongful_holds)}`],
+    ["Matches decided otherwise", `${count.format(told.changed_count)} of ${count.format(told.results)}`],
   ];
   result.querySelector("dl").replaceChildren(...figures.map(([term, value]) => {
     const pair = document.createElement("div");
