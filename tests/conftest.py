@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,28 +27,6 @@ ABSENT = "PostgreSQL's server programs (initdb, postgres) are not installed, so 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright leaves an event loop running in this thread, and `asyncio.run` wants none."""
     items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
-
-
-_ENDED = pytest.StashKey[int]()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep how the session ended, for `pytest_unconfigure`."""
-    session.config.stash[_ENDED] = int(exitstatus)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave as soon as everything is reported and taken down, with the status of the session.
-
-    Several inference engines and a browser driver in one process can crash in their exit handlers,
-    and a summary still in a buffer would be lost with them. No service loads them all.
-    """
-    if _ENDED in config.stash:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(config.stash[_ENDED])
 
 
 @pytest.fixture(autouse=True)

@@ -180,3 +180,22 @@ def test_the_real_probe_leaves_what_it_measured(openvino_embedder, tmp_path):
     assert chosen["milliseconds"] == min(
         trial["milliseconds"] for trial in trials if min(trial["photo"], trial["logo"]) >= 0.999
     )
+
+
+def test_a_model_that_went_in_another_thread_leaves_signals_in_peace():
+    """The CPU plugin gives its first thread a stack for signals, and took it away in whichever thread it went."""
+    code = """
+import gc, os, signal, threading
+from vision.embedders import load_embedder
+held = [load_embedder()]
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+def drop():
+    held.clear()
+    gc.collect()
+thread = threading.Thread(target=drop)
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr

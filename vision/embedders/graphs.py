@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import openvino as ov
 from openvino._offline_transformations import apply_moc_transformations
 
+from vision.embedders.cores import shared_core
+
 if TYPE_CHECKING:
     from vision.embedders.clip import ClipEmbedder
 
@@ -54,7 +56,7 @@ def compile_graph(directory: Path, side: int, *, exact: int | None, threads: int
     `exact` is None for fp32 throughout; otherwise the graph runs in bf16 but for its first `exact` convolutions. The
     first layers see the picture at full size and small differences on large values: there rounding costs most.
     """
-    core = ov.Core()
+    core = shared_core()
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": threads,
@@ -91,4 +93,4 @@ def _module(layer: ET.Element) -> str:
 
 def supports_bf16() -> bool:
     """Whether the processor computes in bf16."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

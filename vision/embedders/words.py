@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from vision.boxes import Box
 from vision.embedders import DEFAULT_MODEL, model_directory
+from vision.embedders.cores import shared_core
 from vision.embedders.engines import verdict_on
 from vision.embedding import Pixels
 from vision.verification.wording import Word
@@ -180,9 +181,7 @@ def _one(folder: Path, pattern: str) -> Path:
 
 
 def _load(detector: Path, recogniser: Path) -> _Networks:
-    import openvino  # noqa: PLC0415 - loads only where words are read
-
-    core = openvino.Core()
+    core = shared_core()
     models = [core.read_model(path) for path in (detector, recogniser)]
     letters = str(models[1].get_rt_info(["framework", "character"]).value).splitlines()
     find, read = (_Network(core.compile_model(model, "CPU", _ONE_THREAD)) for model in models)

@@ -75,7 +75,7 @@ class PhotoDescription:
     def nbytes(self) -> int:
         """Bytes that a reference may come to hold, both grey planes among them, for a bounded cache."""
         height, width = self.pixels.shape[:2]
-        return self.features.nbytes + self.pixels.nbytes + 2 * height * width
+        return int(self.features.nbytes + self.pixels.nbytes + 2 * height * width)
 
 
 class PhotoVerifier:
