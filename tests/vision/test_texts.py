@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from vision.embedders import DEFAULT_MODEL, model_directory
 from vision.embedders.texts import TEXTS, read_texts, spelt, tokens, write_texts
 from vision.errors import ModelError
 
@@ -61,3 +62,10 @@ def test_a_damaged_file_is_refused(model, tmp_path):
     (tmp_path / TEXTS).write_bytes(b"not safetensors")
     with pytest.raises(ModelError, match="install the model again"):
         read_texts(tmp_path)
+
+
+def test_the_default_model_was_taught_words():
+    vectors = read_texts(model_directory(DEFAULT_MODEL))(["trousers", "pants", "Oatly"])
+    alike = vectors.photo @ vectors.photo.T
+    assert alike[0, 1] > alike[0, 2]
+    assert all(0 < floor < 1 for floor in vectors.floors.values())

@@ -95,8 +95,8 @@ class Words:
     `strangers` names that no photograph shows; `photos` at most are taught (0: all)."""
 
     steps: int = 600
-    batch: int = 160
-    strangers: int = 96
+    batch: int = 128
+    strangers: int = 64
     rate: float = 1e-3
     width: int = 64
     layers: int = 2
