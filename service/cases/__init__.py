@@ -7,7 +7,8 @@ and webhooks hang on as `Watcher`s; cases know none of them.
 
 from __future__ import annotations
 
-from service.cases.cases import Cases, acting_as, may_see
+from service.cases.cases import Cases, acting_as
+from service.cases.reading import may_see
 from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
 
 __all__ = ["Acting", "Case", "Cases", "Entry", "Filters", "Message", "Watcher", "acting_as", "may_see"]

@@ -2,29 +2,27 @@
 
 Every move is one transaction that holds the case's row: the table, the evidence version and the circumstances are
 looked at, the entry is chained to the ones before, and whoever watches writes what is theirs. Knows no HTTP and no
-tenants: whether somebody may see a case is `find_for`'s question, and its callers'.
+tenants: whether somebody may see a case is the question of `CaseReader.find_for`, and its callers'.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias, TypedDict
+from typing import Any, Final, TypedDict
 
 import sqlalchemy as sa
 
 from indexes.database import Database, utc_now
-from indexes.errors import NotFound
-from indexes.paging import Page
-from service.cases import documents, evidence, keeping, moves, records
-from service.cases.documents import Document, ShowProofs
+from service.cases import keeping, moves, records
 from service.cases.journal import Deed, Journal
 from service.cases.moves import Lane
 from service.cases.opening import LaneOf, Opening
+from service.cases.reading import CaseReader, there
 from service.cases.states import Action, Move, State, find_move, may_ever
 from service.cases.tokens import Tokens
-from service.cases.values import Acting, Case, Entry, Filters, Message, Watcher
+from service.cases.values import Acting, Case, Entry, Message, Watcher
 from service.errors import Forbidden, Invalid, StateConflict
 from service.keys import Principal
 from service.listings.values import ListedMatch, ListingResult
@@ -32,12 +30,9 @@ from service.stamps import stamp
 
 _LOG = logging.getLogger("brandwarden.cases")
 CLOCK: Final = Acting("system", "clock")
-EVERYTHING: Final = Filters()
 LONGEST_TEXT: Final = 4000
 MOST_MESSAGES: Final = 500
 _AT_ONCE: Final = 200
-FilesOf: TypeAlias = Callable[[sa.Connection, Sequence[int]], frozenset[str]]
-"""Files (SHA-256) that something else keeps for cases, by the cases' primary keys."""
 
 
 def standard_lane(_connection: sa.Connection, _brand_id: str, _kind: str) -> Lane:
@@ -54,7 +49,7 @@ class Said(TypedDict):
     seen: State | None
 
 
-class Cases:
+class Cases(CaseReader):
     """The cases of one database. `lane` tells how far a brand's word goes, `watchers` act with every move."""
 
     def __init__(
@@ -67,25 +62,16 @@ class Cases:
         kept: timedelta = timedelta(days=180),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._database, self._lane, self._clock = database, lane, clock
+        super().__init__(database)
+        self._lane, self._clock = lane, clock
         self._journal = Journal(watchers)
         self._opening = Opening(self._journal, lane, clock)
-        self._show_proofs: ShowProofs = documents.no_proofs
         self._ticked = 0
-        self._files: list[FilesOf] = []
         self.tokens = Tokens(database, self._journal, lives=link_lives, kept=kept, clock=clock)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` of every move as well, after those before it."""
         self._journal.watch(watcher)
-
-    def show_proofs_with(self, show: ShowProofs) -> None:
-        """Let `show` fill `proofs` in the documents of cases."""
-        self._show_proofs = show
-
-    def erase_with(self, files: FilesOf) -> None:
-        """When cases are erased, let go of the `files` that hang on them as well."""
-        self._files.append(files)
 
     def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
         """The case of each match of a result that is being saved, by match id; opens those there are to open."""
@@ -104,10 +90,6 @@ class Cases:
         """Open a case for a match without one because of a notice, in the caller's transaction."""
         return self._opening.open_noticed(connection, result, match, Deed(acting, "noticed", reason, details))
 
-    def find(self, connection: sa.Connection, case_id: str) -> Case | None:
-        """The case, in the caller's transaction."""
-        return records.find(connection, case_id)
-
     def release_listing(self, connection: sa.Connection, marketplace: str, listing_id: str) -> frozenset[str]:
         """A listing is being erased: the pictures that its cases let go of, since nothing can happen to them."""
         return keeping.release_listing(connection, marketplace, listing_id)
@@ -119,63 +101,7 @@ class Cases:
         """
         with self._database.write() as connection:
             pictures = keeping.drop_pictures(connection, before, limit)
-            over = keeping.over(connection, before, limit)
-            pictures = pictures.union(*(files(connection, over) for files in self._files))
-            keeping.erase(connection, over)
-        return len(over), pictures
-
-    def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
-        """Every picture that a case of the brand keeps, to be released after the brand is erased."""
-        with self._database.read() as connection:
-            return keeping.pictures_of_brand(connection, brand_id)
-
-    def get(self, case_id: str) -> Case:
-        """The case; `NotFound`."""
-        with self._database.read() as connection:
-            return _there(records.find(connection, case_id))
-
-    def find_for(self, principal: Principal, case_id: str) -> Case:
-        """The case; `NotFound` as well where `principal` may not see it."""
-        case = self.get(case_id)
-        if not may_see(principal, case):
-            raise NotFound("There is no such case.")
-        return case
-
-    def list(self, filters: Filters = EVERYTHING, *, limit: int = 50, cursor: str | None = None) -> Page[Case]:
-        """Cases, newest first."""
-        with self._database.read() as connection:
-            return records.page(connection, filters, limit, cursor)
-
-    def entries(self, case: Case) -> Sequence[Entry]:
-        """The audit of a case, oldest first."""
-        with self._database.read() as connection:
-            return records.entries(connection, [case]).get(case.pk, [])
-
-    def messages(self, case: Case) -> Sequence[Message]:
-        """What was said about a case, oldest first."""
-        with self._database.read() as connection:
-            return records.messages(connection, [case]).get(case.pk, [])
-
-    def evidence(self, case: Case) -> Document:
-        """What a case stands on now; `service.cases.evidence` says what it holds."""
-        with self._database.read() as connection:
-            return evidence.read(connection, [case])[case.pk]
-
-    def documents(self, cases: Sequence[Case], asker: Acting | None) -> Sequence[Document]:
-        """Each of `cases` as the interface shows it to `asker`."""
-        with self._database.read() as connection:
-            return self.documents_on(connection, cases, asker)
-
-    def documents_on(
-        self, connection: sa.Connection, cases: Sequence[Case], asker: Acting | None
-    ) -> Sequence[Document]:
-        """As `documents`, in the caller's transaction: what it wrote is seen."""
-        return documents.documents(connection, cases, asker, self._show_proofs)
-
-    def allowed_actions(self, case: Case, acting: Acting) -> Sequence[Action]:
-        """What `acting` may do with the case now."""
-        with self._database.read() as connection:
-            return moves.allowed(case, acting, moves.circumstances(connection, [case])[case.pk])
+            return keeping.drop_cases(connection, before, limit), pictures
 
     def act(
         self,
@@ -214,7 +140,7 @@ class Cases:
         if not may_ever(action, acting.role):
             raise Forbidden(f"A {acting.role} may never {action}; see the table of moves in docs/cases.md.")
         reason = _text(reason, "reason")
-        case = _there(records.lock(connection, case_id))
+        case = there(records.lock(connection, case_id))
         move = self._check(connection, case, acting, action)
         _check_seen(case, seen, evidence_version)
         return self._move(connection, case, move, Deed(acting, action, reason, dict(details or {})))
@@ -230,14 +156,14 @@ class Cases:
         details: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Write an entry that moves nothing into the audit, in the caller's transaction."""
-        held = _there(records.lock(connection, case.id))
+        held = there(records.lock(connection, case.id))
         return self._journal.noted(connection, held, Deed(acting, action, reason, details or {}), self._clock())
 
     def say(self, case_id: str, acting: Acting, text: str) -> Message:
         """Write a message that every side of the case can read; `StateConflict` when it has too many."""
         text = _text(text, "text")
         with self._database.write() as connection:
-            case = _there(records.lock(connection, case_id))
+            case = there(records.lock(connection, case_id))
             if records.count_messages(connection, case) >= MOST_MESSAGES:
                 raise StateConflict(f"This case has {MOST_MESSAGES} messages, which is all it can hold.")
             return records.add_message(connection, case, acting, text, self._clock())
@@ -294,11 +220,6 @@ class Cases:
         return after
 
 
-def may_see(principal: Principal, case: Case) -> bool:
-    """Operators and reviewers see every case, a brand its own, a seller the one of their token."""
-    return principal.may_see_brand(case.brand_id) or (principal.role == "seller" and principal.case_id == case.id)
-
-
 def acting_as(principal: Principal) -> Acting:
     """Who `principal` is in a case; `Forbidden` for a role that has no part in cases."""
     match principal.role:
@@ -323,12 +244,6 @@ def _check_seen(case: Case, seen: State | None, evidence_version: int | None) ->
 def _where(case: Case) -> dict[str, Any]:
     """What a refusal tells of the case."""
     return {"state": case.state, "evidence_version": case.evidence_version}
-
-
-def _there(case: Case | None) -> Case:
-    if case is None:
-        raise NotFound("There is no such case.")
-    return case
 
 
 def _text(text: str, name: str) -> str:

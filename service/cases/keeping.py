@@ -8,7 +8,6 @@ listing is there, the case remembers that it was decided. Place in the flow: beh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -36,15 +35,10 @@ def drop_pictures(connection: sa.Connection, before: datetime, limit: int) -> fr
     return _release(connection, sa.select(CASES.c.pk).where(_at_rest_since(before), keeps).limit(limit))
 
 
-def over(connection: sa.Connection, before: datetime, limit: int) -> Sequence[int]:
-    """Primary keys of at most `limit` cases that have been at rest since `before` and whose listing is gone; held."""
-    gone = sa.select(CASES.c.pk).where(_at_rest_since(before), ~sa.exists().where(_OF_LISTING))
-    return connection.scalars(gone.limit(limit).with_for_update(of=CASES)).all()
-
-
-def erase(connection: sa.Connection, pks: Sequence[int]) -> None:
-    """Erase cases with everything that hangs on them."""
-    connection.execute(sa.delete(CASES).where(CASES.c.pk.in_(pks)))
+def drop_cases(connection: sa.Connection, before: datetime, limit: int) -> int:
+    """Erase at most `limit` cases that have been at rest since `before` and whose listing is gone; how many went."""
+    gone = sa.select(CASES.c.pk).where(_at_rest_since(before), ~sa.exists().where(_OF_LISTING)).limit(limit)
+    return connection.execute(sa.delete(CASES).where(CASES.c.pk.in_(connection.scalars(gone).all()))).rowcount
 
 
 def release_listing(connection: sa.Connection, marketplace: str, listing_id: str) -> frozenset[str]:

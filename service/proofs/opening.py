@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.proofs.proofs import Proofs
-from service.proofs.records import pictures_of_cases
 from vision.images import DecodeLimits
 
 if TYPE_CHECKING:
@@ -24,5 +23,4 @@ def open_proofs(runtime: Runtime) -> Proofs:
         limits=DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels),
     )
     runtime.cases.show_proofs_with(proofs.show)
-    runtime.cases.erase_with(pictures_of_cases)
     return proofs

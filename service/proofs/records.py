@@ -54,12 +54,6 @@ def drop_caseless(connection: sa.Connection, limit: int) -> frozenset[str]:
     return frozenset(sha256 for row in rows for sha256 in row[1:])
 
 
-def pictures_of_cases(connection: sa.Connection, case_pks: Sequence[int]) -> frozenset[str]:
-    """The files of every proof in some cases, by the cases' primary keys."""
-    query = sa.select(PROOFS.c.stored_sha256, PROOFS.c.preview_sha256).where(PROOFS.c.case_pk.in_(case_pks))
-    return frozenset(sha256 for row in connection.execute(query) for sha256 in row)
-
-
 def others(connection: sa.Connection, proofs: Sequence[Proof]) -> Mapping[int, Sequence[Other]]:
     """What other sellers sent that resembles each of `proofs`, by its primary key: three queries for all of them."""
     pks = [proof.pk for proof in proofs]

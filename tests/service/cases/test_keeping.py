@@ -105,17 +105,6 @@ def test_an_erased_reference_stays_as_evidence_while_it_is_needed(client, runtim
     assert not runtime.blobs.exists(REFERENCE)
 
 
-def test_what_others_keep_for_a_case_goes_with_it(client, runtime, open_case):
-    proof = runtime.blobs.put(b"a document")
-    pk = runtime.cases.get(open_case).pk
-    runtime.cases.erase_with(lambda _connection, pks: frozenset({proof} if pk in pks else ()))
-    act(client, open_case, "dismiss")
-    purge(runtime, 179)
-    assert runtime.blobs.exists(proof)
-    purge(runtime, 181)
-    assert not runtime.blobs.exists(proof)
-
-
 def test_an_erased_brand_takes_its_cases_and_their_pictures(client, runtime, brand, open_case):
     client.delete("/v1/listings/default/A-1")
     assert client.delete(f"/v1/brands/{brand}").status_code == 204
