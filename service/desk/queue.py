@@ -2,15 +2,14 @@
 
 Place in the flow: the page `/desk` asks for it. The rank is the harm of all cases of a task together, times the
 highest confidence, times urgency: a task gains one for every day it waits, and the more the nearer its deadline is.
-One grouped query reads every case that waits; the order is made here, because no database knows urgency.
+One grouped query ranks every case that waits.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
@@ -78,11 +77,10 @@ class Queue:
         for column, value in (("kind", kind), ("brand_id", brand_id), ("marketplace", marketplace)):
             if value is not None:
                 wanted.append(CASES.c[column] == value)
-        now = self._clock()
+        query = _grouped(wanted, self._clock())
         with self._database.read() as connection:
-            groups = connection.execute(_grouped(wanted)).all()
-            ranked = heapq.nlargest(limit, ((rank(group, now), -group.task_pk, group) for group in groups))
-            return _told(connection, [(value, group) for value, _, group in ranked]), len(groups)
+            groups = connection.execute(query.limit(limit)).all()
+            return _told(connection, groups), groups[0].waiting if groups else 0
 
     def cases(self, task_id: str, *, waiting: Waiting | None = None) -> list[TaskCase]:
         """The cases of a task, oldest first, a thousand at most; `Missing` when there is no such task."""
@@ -111,14 +109,19 @@ class Queue:
             return connection.scalar(sa.select(CASES.c.image_sha256).where(CASES.c.id == case_id))
 
 
-def rank(group: Any, now: datetime) -> float:
-    """Harm times confidence times urgency; `group` has `harm`, `confidence`, `since` and `deadline`."""
-    waited = max(0.0, (now - group.since) / timedelta(seconds=_DAY))
-    urgency = 1.0 + waited
-    if group.deadline is not None:
-        left = max(0.0, (group.deadline - now) / timedelta(seconds=_DAY))
-        urgency += 4.0 / (0.25 + left)
-    return float(group.harm * group.confidence * urgency)
+def rank_of(
+    harm: sa.ColumnElement[float],
+    confidence: sa.ColumnElement[float],
+    since: sa.ColumnElement[datetime],
+    deadline: sa.ColumnElement[datetime | None],
+    now: datetime,
+) -> sa.ColumnElement[float]:
+    """Harm times confidence times urgency, as SQL."""
+    moment = now.timestamp()
+    waited = (moment - sa.extract("epoch", since)) / _DAY
+    due = sa.extract("epoch", deadline)
+    pressing = sa.case((deadline.is_(None), 0.0), (due <= moment, 4 / 0.25), else_=4 / (0.25 + (due - moment) / _DAY))
+    return harm * confidence * (1.0 + sa.case((waited > 0, waited), else_=0.0) + pressing)
 
 
 def _waits(waiting: Waiting) -> sa.ColumnElement[bool]:
@@ -131,32 +134,28 @@ def _waits(waiting: Waiting) -> sa.ColumnElement[bool]:
     return CASES.c.state.not_in((*_LIVE, "held"))
 
 
-def _grouped(wanted: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+_JOINED: Final = DESK_TASK_CASES.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
+
+
+def _grouped(wanted: Sequence[sa.ColumnElement[bool]], now: datetime) -> sa.Select[*tuple[Any, ...]]:
     task_pk = DESK_TASK_CASES.c.task_pk
-    return (
-        sa.select(
-            task_pk,
-            sa.func.count().label("listings"),
-            sa.func.max(CASES.c.confidence).label("confidence"),
-            sa.func.sum(DESK_TASK_CASES.c.harm).label("harm"),
-            sa.func.min(CASES.c.opened_at).label("since"),
-            sa.func.min(CASES.c.deadline).label("deadline"),
-            sa.func.min(CASES.c.pk).label("lead_pk"),
-        )
-        .join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
-        .where(*wanted)
-        .group_by(task_pk)
-    )
+    confidence, harm = sa.func.max(CASES.c.confidence), sa.func.sum(DESK_TASK_CASES.c.harm)
+    since, deadline = sa.func.min(CASES.c.opened_at), sa.func.min(CASES.c.deadline)
+    rank = rank_of(harm, confidence, since, deadline, now).label("rank")
+    lead, waiting = sa.func.min(CASES.c.pk).label("lead_pk"), sa.func.count().over().label("waiting")
+    told = (confidence.label("confidence"), harm.label("harm"), since.label("since"), deadline.label("deadline"))
+    query = sa.select(sa.func.count().label("listings"), *told, lead, waiting, rank).select_from(_JOINED).where(*wanted)
+    return query.group_by(task_pk).order_by(rank.desc(), task_pk)
 
 
-def _told(connection: sa.Connection, ranked: Sequence[tuple[float, Any]]) -> list[Task]:
+def _told(connection: sa.Connection, groups: Sequence[Any]) -> list[Task]:
     columns = (CASES.c.id, CASES.c.marketplace, CASES.c.brand_id, BRANDS.c.name, CASES.c.kind)
     query = (
         sa.select(CASES.c.pk, *columns, DESK_TASKS.c.id.label("task_id"))
         .join(BRANDS, BRANDS.c.id == CASES.c.brand_id)
         .join(DESK_TASK_CASES, DESK_TASK_CASES.c.case_pk == CASES.c.pk)
         .join(DESK_TASKS, DESK_TASKS.c.pk == DESK_TASK_CASES.c.task_pk)
-        .where(CASES.c.pk.in_([group.lead_pk for _, group in ranked]))
+        .where(CASES.c.pk.in_([group.lead_pk for group in groups]))
     )
     leads = {row.pk: row for row in connection.execute(query)}
     return [
@@ -168,12 +167,12 @@ def _told(connection: sa.Connection, ranked: Sequence[tuple[float, Any]]) -> lis
             kind=lead.kind,
             listings=group.listings,
             confidence=group.confidence,
-            harm=group.harm,
+            harm=float(group.harm),
             since=group.since,
             deadline=group.deadline,
             lead=lead.id,
-            rank=value,
+            rank=float(group.rank),
         )
-        for value, group in ranked
+        for group in groups
         for lead in (leads[group.lead_pk],)
     ]

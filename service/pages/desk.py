@@ -25,10 +25,11 @@ from service.desk.queue import Waiting
 from service.desk.second import Answer
 from service.errors import Forbidden, Missing, ServiceError
 from service.keys import Principal
+from service.notices.values import NoticeState
 from service.pages.pairs import address_of, document_of, facts_of, pair_of
 from service.pages.rendering import page_router, render
 from service.pages.visitors import DESK_ROLES, Visiting, Visitor
-from service.pages.words import KINDS, SILENCE, STATES
+from service.pages.words import KINDS, NOTICE_STATES, SILENCE, STATES
 from service.problems import describe
 from service.runtime import Runtime
 
@@ -38,6 +39,7 @@ calls = APIRouter(include_in_schema=False)
 
 Reviewing = Annotated[Principal, Depends(require("reviewer"))]
 _SHOWN: Final = 50
+_NOTICES_SHOWN: Final = 20
 _JPEG: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _ACTIONS: Final[tuple[tuple[str, str, str, tuple[str, ...]], ...]] = (
     ("start_review", "Take in review", "s", ("Looking at it",)),
@@ -169,6 +171,16 @@ def show_task(
     )
 
 
+@router.get("/desk/cases/{case_id}")
+def find_case(case_id: str, runtime: RuntimeOf, visitor: Visiting) -> Response:
+    """The task a case belongs to, with that case open."""
+    _check_role(visitor)
+    task_id = runtime.desk.task_of(case_id)
+    if task_id is None:
+        raise Missing
+    return RedirectResponse(f"/desk/tasks/{task_id}?{urlencode({'case': case_id})}", status_code=303)
+
+
 @router.get("/desk/second")
 def show_second(request: Request, runtime: RuntimeOf, visitor: Visiting) -> Response:
     """A decision of somebody else, without their answer."""
@@ -181,6 +193,21 @@ def show_second(request: Request, runtime: RuntimeOf, visitor: Visiting) -> Resp
     agreement = runtime.second_reviews.agreement()
     values: dict[str, Any] = {"case": document, "view": view}
     return render(request, "second.html", visitor=visitor, sample=sample, agreement=agreement, **values)
+
+
+@router.get("/desk/notices")
+def show_notices(
+    request: Request,
+    runtime: RuntimeOf,
+    visitor: Visiting,
+    state: NoticeState | Literal[""] = "",
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Notices, newest first, with what became of each address, and the form to decide."""
+    _check_role(visitor)
+    page = runtime.trust.notices.list(state=state or None, limit=_NOTICES_SHOWN, cursor=cursor)
+    values: dict[str, Any] = {"notices": page.items, "next_cursor": page.next_cursor, "chosen": state}
+    return render(request, "desk_notices.html", visitor=visitor, states=NOTICE_STATES, **values)
 
 
 class ChosenCase(Sent):

@@ -17,3 +17,10 @@ STATES: Final = {
     "withdrawn": "withdrawn",
 }
 SILENCE: Final = {"remove": "removes the listing", "reinstate": "reinstates the listing"}
+NOTICE_STATES: Final = {
+    "received": "to read",
+    "in_review": "in review",
+    "acted": "acted on",
+    "founded": "founded",
+    "unfounded": "unfounded",
+}

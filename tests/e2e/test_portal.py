@@ -74,7 +74,7 @@ def test_brand_and_case_manager_write_each_other(sign_in, tenant, service):
     service.managers.assign(tenant.id, "Ana Prado")
     portal = sign_in(tenant.key, "/portal/messages")
     expect(portal.get_by_text("Ana Prado")).to_be_visible()
-    portal.get_by_label("Message").fill("Who decides this?")
+    portal.get_by_role("textbox", name="Message").fill("Who decides this?")
     portal.get_by_role("button", name="Send").click()
     expect(portal.locator(".talk")).to_contain_text("Who decides this?")
     tenant.client.post(f"/v1/brands/{tenant.id}/messages", json={"text": "I do."})
@@ -92,3 +92,19 @@ def test_another_brands_portal_answers_as_if_it_were_not_there(sign_in, tenant, 
     portal.goto(f"/portal/cases/{found['id']}")
     expect(portal.get_by_role("heading", name="Not found")).to_be_visible()
     service.brands.delete(stranger.id)
+
+
+def test_a_right_is_registered_with_its_classes(sign_in, tenant, watch):
+    watch.expect(422)
+    portal = sign_in(tenant.key, "/portal")
+    portal.get_by_text("Register a right").click()
+    portal.get_by_label("Title or mark text").fill("NORTHFIELD")
+    portal.get_by_label("Owner").fill("Northfield Optics Ltd")
+    portal.get_by_label("Nice classes").fill("9, 25")
+    portal.get_by_role("button", name="Register").click()
+    expect(portal.get_by_role("alert")).to_contain_text("Invalid")
+    portal.get_by_label("Registration number").fill("018000001")
+    portal.get_by_role("button", name="Register").click()
+    expect(portal.locator(".reasons")).to_contain_text("trademark 018000001: NORTHFIELD")
+    [right] = tenant.client.get(f"/v1/brands/{tenant.id}/rights").json()["items"]
+    assert right["nice_classes"] == [9, 25]

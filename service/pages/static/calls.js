@@ -1,6 +1,6 @@
 // Forms that call the HTTP interface: `data-call="POST /v1/keys"`. Fields become JSON, or multipart where a file is.
 //
-// A field's `data-as` says what it is: `number`, `flag` or `list` (words between commas or lines). What is empty is left out.
+// A field's `data-as` says what it is: `number`, `flag`, `list` or `numbers` (between commas or lines). What is empty is left out.
 // The answer's `data-secret` member is shown once; otherwise the page is loaded again.
 
 import { call } from "./api.js";
@@ -54,6 +54,7 @@ function put(into, form, name, value) {
   const last = parts.pop();
   const place = parts.reduce((inside, part) => (inside[part] ??= {}), into);
   if (as === "number") place[last] = Number(text);
+  else if (as === "numbers") place[last] = text.split(/[\s,]+/).map(Number);
   else if (as === "flag") place[last] = true;
   else if (as === "list") place[last] = text.split(/[\s,]+/);
   else place[last] = text;

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
+from indexes.database import UtcDateTime
 from service.desk.grouping import harm
-from service.desk.queue import rank
+from service.desk.queue import rank_of
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def group(*, harm=1.0, confidence=0.8, waited=0.0, left=None):
-    deadline = None if left is None else NOW + timedelta(days=left)
-    return SimpleNamespace(harm=harm, confidence=confidence, since=NOW - timedelta(days=waited), deadline=deadline)
+@pytest.fixture
+def rank(database):
+    """The rank of a task, as each database counts it."""
+
+    def ask(*, harm=1.0, confidence=0.8, waited=0.0, left=None) -> float:
+        deadline = None if left is None else NOW + timedelta(days=left)
+        numbers = (sa.literal(harm, sa.Float), sa.literal(confidence, sa.Float))
+        times = (sa.literal(NOW - timedelta(days=waited), UtcDateTime), sa.literal(deadline, UtcDateTime))
+        with database.read() as connection:
+            return float(connection.scalar(sa.select(rank_of(*numbers, *times, NOW))))
+
+    return ask
 
 
-def test_a_fresh_task_ranks_by_harm_and_confidence():
-    assert rank(group(harm=3, confidence=0.5), NOW) == pytest.approx(1.5)
+def test_a_fresh_task_ranks_by_harm_and_confidence(rank):
+    assert rank(harm=3, confidence=0.5) == pytest.approx(1.5)
 
 
-def test_waiting_makes_a_task_urgent():
-    assert rank(group(waited=2), NOW) == pytest.approx(3 * rank(group(), NOW))
+def test_waiting_makes_a_task_urgent(rank):
+    assert rank(waited=2) == pytest.approx(3 * rank())
 
 
-def test_a_deadline_makes_a_task_urgent_and_one_that_passed_the_most():
-    far, near, over = (rank(group(left=left), NOW) for left in (5, 0.5, -1))
-    assert rank(group(), NOW) < far < near < over
-    assert over == rank(group(left=0), NOW)
+def test_a_deadline_makes_a_task_urgent_and_one_that_passed_the_most(rank):
+    far, near, over = (rank(left=left) for left in (5, 0.5, -1))
+    assert rank() < far < near < over
+    assert over == rank(left=0) == pytest.approx(0.8 * 17)
 
 
 def test_harm_grows_with_the_price_and_with_what_was_removed():
