@@ -20,7 +20,7 @@ from service.api.dependencies import RuntimeOf, require
 from service.api.sent import Sent
 from service.api.waiting import result_of
 from service.cases import acting_as
-from service.cases.states import Action
+from service.cases.states import Action, State
 from service.desk.queue import Waiting
 from service.desk.second import Answer
 from service.errors import Forbidden, Missing, ServiceError
@@ -215,6 +215,7 @@ class ChosenCase(Sent):
 
     id: Annotated[str, Field(max_length=60)]
     evidence_version: int
+    state: State | None = None
 
 
 class Decision(Sent):
@@ -265,7 +266,8 @@ async def show_picture(case_id: str, runtime: RuntimeOf, principal: Reviewing) -
 
 def _act(runtime: Runtime, principal: Principal, body: Decision, case: ChosenCase) -> None:
     acting = acting_as(principal)
-    runtime.cases.act(case.id, acting, body.action, reason=body.reason, evidence_version=case.evidence_version)
+    version, seen = case.evidence_version, case.state
+    runtime.cases.act(case.id, acting, body.action, reason=body.reason, evidence_version=version, seen=seen)
 
 
 def _check_role(visitor: Visitor) -> None:

@@ -146,7 +146,7 @@ function ask(pressed) {
     const text = new FormData(form).get("reason").trim();
     if (text) done(text);
   };
-  const cases = chosen.map((box) => ({ id: box.value, evidence_version: Number(box.dataset.version) }));
+  const cases = chosen.map((box) => ({ id: box.value, evidence_version: Number(box.dataset.version), state: box.dataset.state }));
   function done(reason) {
     dialog.close();
     decide({ task: task().dataset.task, action: pressed.dataset.action, label: pressed.dataset.label, reason, cases });
