@@ -14,6 +14,7 @@ from service.authorised import Authorised
 from service.authorised.negatives import Negatives
 from service.authorised.recognition import Recognition
 from service.cases import Cases
+from service.cases.backing import Backing
 from service.cases.lessons import Lessons
 from service.desk.grouping import Grouping
 from service.desk.queue import Queue
@@ -78,5 +79,12 @@ class Takedown:
         kept, lives = (timedelta(days=days) for days in (self.settings.flagged_days, self.settings.seller_link_days))
         second_looks = Sampling(self.settings.second_review_share)
         watchers = (*self.trust.watchers, Lessons(), Grouping(), second_looks)
-        self.cases = Cases(self.database, lane=self.standings.lane, watchers=watchers, link_lives=lives, kept=kept)
+        self.cases = Cases(
+            self.database,
+            lane=self.standings.lane,
+            backed=Backing(self.rights).backed,
+            watchers=watchers,
+            link_lives=lives,
+            kept=kept,
+        )
         self.trust.join(self.cases)

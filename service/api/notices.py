@@ -20,6 +20,7 @@ from service.idempotency import once
 from service.keys import Principal
 from service.notices import NewNotice, NoticeState
 from service.notices.values import LONGEST_EXPLANATION, LONGEST_URL, MOST_URLS
+from service.runtime import Runtime
 
 router = APIRouter(prefix="/v1/notices", tags=["notices"])
 Inside = Annotated[Principal, Depends(require("reviewer"))]
@@ -129,6 +130,13 @@ async def read_sender(request: Request, runtime: RuntimeOf) -> Sender:
     return Sender(found.key_id, found, address)
 
 
+def _vouched(runtime: Runtime, principal: Principal | None) -> bool:
+    """Whether somebody stands behind the sender: a brand that is not verified may be anybody."""
+    if principal is None or principal.brand_id is None:
+        return principal is not None
+    return runtime.brands.get(principal.brand_id).status == "verified"
+
+
 @router.post(
     "",
     status_code=201,
@@ -139,12 +147,13 @@ async def read_sender(request: Request, runtime: RuntimeOf) -> Sender:
 async def send_notice(
     body: NoticeIn, request: Request, runtime: RuntimeOf, sender: Annotated[Sender, Depends(read_sender)]
 ) -> Response:
-    """Without a key a few times an hour. A verified brand in the fast lane is acted on at once."""
+    """Without a key of a verified brand a few times an hour; a brand in the fast lane is acted on at once."""
 
     def take() -> Response:
         new = NewNotice(**body.model_dump() | {"urls": tuple(body.urls)})
         new.check()
-        if sender.principal is None and (wait := runtime.trust.notice_brake.take(sender.address)):
+        known = _vouched(runtime, sender.principal)
+        if not known and (wait := runtime.trust.notice_brake.take(sender.address)):
             raise TooManyRequests("Too many notices came from this address; send again later.", retry_after=wait)
         of_brand = sender.principal is not None and sender.principal.role == "brand"
         kept = runtime.trust.notices.take(
@@ -152,7 +161,7 @@ async def send_notice(
             brand_id=sender.principal.brand_id if of_brand and sender.principal else None,
             sent_by=sender.key_id if sender.principal else None,
         )
-        return JSONResponse(kept.receipt(), 201)
+        return JSONResponse(kept.receipt(known=known and of_brand), 201)
 
     return await once(request, runtime, sender, body.model_dump(mode="json"), lambda: run_in_threadpool(take))
 
@@ -168,7 +177,8 @@ def list_notices(
 ) -> JSONResponse:
     """Newest first; `state=received` is what waits for a person. A brand sees those its keys sent."""
     page = runtime.trust.notices.list(state=state, brand_id=principal.brand_id, limit=limit, cursor=cursor)
-    return JSONResponse({"items": [one.as_json() for one in page.items], "next_cursor": page.next_cursor})
+    known = _vouched(runtime, principal)
+    return JSONResponse({"items": [one.as_json(known=known) for one in page.items], "next_cursor": page.next_cursor})
 
 
 @router.get("/{notice_id}", summary="Read a notice", responses={200: {"model": NoticeOut}})
@@ -177,7 +187,7 @@ def get_notice(notice_id: str, runtime: RuntimeOf, principal: Reader) -> JSONRes
     notice = runtime.trust.notices.get(notice_id)
     if principal.role == "brand" and notice.brand_id != principal.brand_id:
         raise Missing
-    return JSONResponse(notice.as_json())
+    return JSONResponse(notice.as_json(known=_vouched(runtime, principal)))
 
 
 @router.post(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from indexes.catalog import Reference
+from indexes.errors import NotFound
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
 from service.api.waiting import result_of, while_connected
@@ -91,6 +92,7 @@ async def add_reference(brand_id: str, request: Request, runtime: RuntimeOf, pri
         kind, fields = _fields(form)
         data = await asyncio.to_thread(form.require_file("image").read)
         content = form.content()
+    await asyncio.to_thread(_check_right, runtime, brand_id, fields["right_id"])
 
     async def work() -> Response:
         await asyncio.to_thread(runtime.enrolment.known, brand_id, kind, fields["external_id"])
@@ -181,6 +183,17 @@ def check_may_enrol(runtime: Runtime, principal: Principal, brand_id: str) -> No
     check_brand(runtime, principal, brand_id)
     if runtime.brands.get(brand_id).status == "suspended":
         raise Forbidden("This brand is suspended and takes no new pictures; ask the operator.")
+
+
+def _check_right(runtime: Runtime, brand_id: str, right_id: str | None) -> None:
+    """`Invalid` for a right that is not the brand's, another's and one that does not exist alike."""
+    if right_id is None:
+        return
+    try:
+        runtime.rights.get(brand_id, right_id)
+    except NotFound:
+        errors = [{"loc": ["body", "right_id"], "msg": "the brand has no such right"}]
+        raise Invalid("Name a right of this brand, or leave right_id out.", errors=errors) from None
 
 
 def _reference(runtime: Runtime, principal: Principal, brand_id: str, reference_id: str) -> Reference:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import JSONResponse, Response
 
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, RuntimeOf, require
@@ -30,7 +30,7 @@ class NewAction(Sent):
 
     model_config = ConfigDict(extra="forbid")
     action: ActionWord
-    reason: Annotated[str, Field(min_length=1, max_length=4000)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
     level: Level | None = Field(None, description="With `restrict`.")
     until: Moment | None = Field(None, description="With `restrict`: when it ends by itself.")
     strike_id: Annotated[str, Field(max_length=40)] | None = Field(None, description="With `forgive`.")

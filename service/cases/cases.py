@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from indexes.database import Database, utc_now
 from service.cases import keeping, moves, records
+from service.cases.backing import Backed, all_backed
 from service.cases.journal import Deed, Journal
 from service.cases.moves import Lane
 from service.cases.opening import LaneOf, Opening
@@ -31,7 +32,8 @@ from service.stamps import stamp
 _LOG = logging.getLogger("brandwarden.cases")
 CLOCK: Final = Acting("system", "clock")
 LONGEST_TEXT: Final = 4000
-MOST_MESSAGES: Final = 500
+MOST_MESSAGES: Final = 200
+"""Of one role in a case: nobody can use up what the others have to say."""
 _AT_ONCE: Final = 200
 
 
@@ -50,19 +52,23 @@ class Said(TypedDict):
 
 
 class Cases(CaseReader):
-    """The cases of one database. `lane` tells how far a brand's word goes, `watchers` act with every move."""
+    """The cases of one database.
+
+    `lane` tells how far a brand's word goes, `backed` what a right of it stands behind, `watchers` act with every move.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         lane: LaneOf = standard_lane,
+        backed: Backed = all_backed,
         watchers: Iterable[Watcher] = (),
         link_lives: timedelta = timedelta(days=180),
         kept: timedelta = timedelta(days=180),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, backed)
         self._lane, self._clock = lane, clock
         self._journal = Journal(watchers)
         self._opening = Opening(self._journal, lane, clock)
@@ -164,8 +170,8 @@ class Cases(CaseReader):
         text = _text(text, "text")
         with self._database.write() as connection:
             case = there(records.lock(connection, case_id))
-            if records.count_messages(connection, case) >= MOST_MESSAGES:
-                raise StateConflict(f"This case has {MOST_MESSAGES} messages, which is all it can hold.")
+            if records.count_messages(connection, case, acting) >= MOST_MESSAGES:
+                raise StateConflict(f"A {acting.role} may write {MOST_MESSAGES} messages in a case; these are written.")
             return records.add_message(connection, case, acting, text, self._clock())
 
     def tick(self, now: datetime | None = None) -> int:
@@ -204,7 +210,7 @@ class Cases(CaseReader):
         if move is None:
             there = f"A {acting.role} cannot {action} a case that is {case.state}; read it again."
             raise StateConflict(there, **_where(case))
-        around = moves.circumstances(connection, [case])[case.pk]
+        around = moves.circumstances(connection, [case], acting, self._backed)[case.pk]
         if (obstacle := moves.obstacle(case, move, acting, around)) is not None:
             if acting.role == "brand" and around.brand_status == "suspended":
                 raise Forbidden(obstacle)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from service.cases import evidence, moves, records
+from service.cases.backing import Backed, all_backed
 from service.cases.values import Acting, Case, Entry, Message, Running
 from service.stamps import stamp
 
@@ -27,12 +28,16 @@ def no_proofs(_connection: sa.Connection, _cases: Sequence[Case], _asker: Acting
 
 
 def documents(
-    connection: sa.Connection, cases: Sequence[Case], asker: Acting | None, show_proofs: ShowProofs = no_proofs
+    connection: sa.Connection,
+    cases: Sequence[Case],
+    asker: Acting | None,
+    show_proofs: ShowProofs = no_proofs,
+    backed: Backed = all_backed,
 ) -> list[Document]:
     """Each of `cases` as `asker` may see it; None is nobody in particular, such as a webhook."""
     stands_on = evidence.read(connection, cases)
     audit, said = records.entries(connection, cases), records.messages(connection, cases)
-    around = moves.circumstances(connection, cases)
+    around = moves.circumstances(connection, cases, asker, backed)
     proofs = show_proofs(connection, cases, asker)
     shown = []
     for case in cases:

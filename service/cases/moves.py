@@ -1,14 +1,14 @@
 """What may be done with a case, beyond what the table of states says, and what it is afterwards.
 
-Pure, but for `circumstances`, which reads what the answer depends on. Three things stand above the table: nothing is
-done to a listing for a brand that is not verified, an appeal is worked by a reviewer who did not decide the case
-before, and there is one appeal.
+Pure, but for `circumstances`, which reads what the answer depends on. Four things stand above the table: nothing is
+done to a listing for a brand that is not verified, a brand confirms only what its rights cover, an appeal is worked by
+a reviewer who did not decide the case before, and there is one appeal.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
@@ -16,10 +16,12 @@ from typing import Final, Literal, TypeAlias
 import sqlalchemy as sa
 
 from indexes.brands import BRANDS
+from service.cases.backing import Backed, all_backed
 from service.cases.clocks import Length, start
 from service.cases.states import ACTIONS, ENDED, Action, Move, State, find_move
 from service.cases.tables import CASE_ENTRIES, CASES
 from service.cases.values import Acting, Case
+from service.rights.values import NEEDED
 
 Lane: TypeAlias = Literal["standard", "fast", "locked"]
 
@@ -36,15 +38,22 @@ class Circumstances:
     brand_status: str = "verified"
     deciders: frozenset[str] = frozenset()
     """Ids of the reviewers' keys that decided the case before it was appealed."""
+    backed: bool = True
+    """Whether a right of the brand stands behind the match; looked up only for who needs it."""
 
 
-def circumstances(connection: sa.Connection, cases: Iterable[Case]) -> dict[int, Circumstances]:
-    """Those of each case, by its primary key."""
+def circumstances(
+    connection: sa.Connection, cases: Sequence[Case], asker: Acting | None, backed: Backed = all_backed
+) -> dict[int, Circumstances]:
+    """Those of each case, by its primary key, as far as they matter to `asker`."""
     pks = [case.pk for case in cases]
     statuses = sa.select(CASES.c.pk, BRANDS.c.status).join(BRANDS, BRANDS.c.id == CASES.c.brand_id)
     found = {row.pk: row.status for row in connection.execute(statuses.where(CASES.c.pk.in_(pks)))}
     deciders = {case.pk: _deciders(connection, case) for case in cases if case.appealed}
-    return {pk: Circumstances(status, deciders.get(pk, frozenset())) for pk, status in found.items()}
+    confirms = asker is not None and asker.role == "brand"
+    asked = [case for case in cases if confirms and find_move(case.state, "confirm", "brand") is not None]
+    bare = {case.pk for case in asked} - backed(connection, asked)
+    return {pk: Circumstances(status, deciders.get(pk, frozenset()), pk not in bare) for pk, status in found.items()}
 
 
 def _deciders(connection: sa.Connection, case: Case) -> frozenset[str]:
@@ -69,8 +78,18 @@ def obstacle(case: Case, move: Move, acting: Acting, around: Circumstances) -> s
         return "You decided this case before it was appealed; another reviewer has to work the appeal."
     if case.appealed and case.state == "in_review" and move.action == "confirm":
         return "An appeal is decided by a reviewer."
+    return _unfounded(case, move, acting, around)
+
+
+def _unfounded(case: Case, move: Move, acting: Acting, around: Circumstances) -> str | None:
+    """What the brand lacks for whatever is done to a listing for its sake."""
     if move.action in AGAINST and around.brand_status != "verified":
         return f"The brand is {around.brand_status}; nothing is done to a listing for it until an operator verifies it."
+    if move.action == "confirm" and acting.role == "brand" and not around.backed:
+        return (
+            f"No {NEEDED[case.kind]} of the brand is on record that holds wherever this listing is offered; add it, or "
+            "leave the decision to a reviewer."
+        )
     return None
 
 

@@ -14,6 +14,7 @@ from indexes.database import Database
 from indexes.errors import NotFound
 from indexes.paging import Page
 from service.cases import documents, evidence, keeping, moves, records
+from service.cases.backing import Backed, all_backed
 from service.cases.documents import Document, ShowProofs
 from service.cases.states import Action
 from service.cases.values import Acting, Case, Entry, Filters, Message
@@ -23,10 +24,10 @@ EVERYTHING: Final = Filters()
 
 
 class CaseReader:
-    """The cases of one database, to be looked at."""
+    """The cases of one database, to be looked at. `backed` tells what a right of its brand stands behind."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, backed: Backed = all_backed) -> None:
+        self._database, self._backed = database, backed
         self._show_proofs: ShowProofs = documents.no_proofs
 
     def show_proofs_with(self, show: ShowProofs) -> None:
@@ -78,12 +79,13 @@ class CaseReader:
         self, connection: sa.Connection, cases: Sequence[Case], asker: Acting | None
     ) -> Sequence[Document]:
         """As `documents`, in the caller's transaction: what it wrote is seen."""
-        return documents.documents(connection, cases, asker, self._show_proofs)
+        return documents.documents(connection, cases, asker, self._show_proofs, self._backed)
 
     def allowed_actions(self, case: Case, acting: Acting) -> Sequence[Action]:
         """What `acting` may do with the case now."""
         with self._database.read() as connection:
-            return moves.allowed(case, acting, moves.circumstances(connection, [case])[case.pk])
+            around = moves.circumstances(connection, [case], acting, self._backed)
+            return moves.allowed(case, acting, around[case.pk])
 
     def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
         """Every picture that a case of the brand keeps, to be released after the brand is erased."""

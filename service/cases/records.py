@@ -108,10 +108,10 @@ def add_message(connection: sa.Connection, case: Case, author: Acting, text: str
     return message
 
 
-def count_messages(connection: sa.Connection, case: Case) -> int:
-    """How many messages a case has."""
-    counted = sa.select(sa.func.count()).select_from(CASE_MESSAGES).where(CASE_MESSAGES.c.case_pk == case.pk)
-    return connection.scalar(counted) or 0
+def count_messages(connection: sa.Connection, case: Case, author: Acting) -> int:
+    """How many messages a case has of people in the author's role."""
+    theirs = sa.and_(CASE_MESSAGES.c.case_pk == case.pk, CASE_MESSAGES.c.author_role == author.role)
+    return connection.scalar(sa.select(sa.func.count()).select_from(CASE_MESSAGES).where(theirs)) or 0
 
 
 def messages(connection: sa.Connection, cases: Sequence[Case]) -> dict[int, list[Message]]:

@@ -95,6 +95,10 @@ class Named:
         """As the desk and the sender's brand see it."""
         return {name: getattr(self, name) for name in ("url", "outcome", "marketplace", "listing_id", "case_id")}
 
+    def untold(self) -> Named:
+        """The address alone."""
+        return Named(self.position, self.url, None, None, None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -119,9 +123,8 @@ class Notice:
     decision_reason: str | None
     urls: tuple[Named, ...] = ()
 
-    def receipt(self) -> dict[str, Any]:
-        """What the sender is told at once. Whether a listing is known here is nobody's but a brand's to hear."""
-        known = self.brand_id is not None
+    def receipt(self, *, known: bool) -> dict[str, Any]:
+        """What the sender is told at once. Whether a listing is `known` here only a verified brand hears."""
         state = self.state if known else "received"
         return {
             "id": self.id,
@@ -131,14 +134,14 @@ class Notice:
             "next": NEXT[state],
         }
 
-    def as_json(self) -> dict[str, Any]:
-        """As the desk sees it."""
+    def as_json(self, *, known: bool = True) -> dict[str, Any]:
+        """As the desk sees it; where it is not to be `known` what was found, nothing of that."""
         same = ("id", "brand_id", "trusted", "brand", "explanation", "name", "email", "signature", "work", "accuracy")
         return {
             **{name: getattr(self, name) for name in same},
             "received_at": stamp(self.received_at),
             "state": self.state,
-            "urls": [one.as_json() for one in self.urls],
+            "urls": [(one if known else one.untold()).as_json() for one in self.urls],
             "decided_at": stamp(self.decided_at) if self.decided_at else None,
             "decided_by": self.decided_by,
             "decision_reason": self.decision_reason,

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from service.errors import Invalid
-from service.policies.values import EVERYWHERE, Bounds, Draft, Rule
+from service.policies.values import EVERYWHERE, REVIEW_FROM, Bounds, Draft, Rule
+from service.rights.values import NEEDED
 
 _LEVELS = ("monitor", "review", "hold", "takedown")
 _Error = dict[str, Any]
@@ -19,7 +20,7 @@ def vet(draft: Draft, marketplaces: Collection[str], bounds: Bounds | None) -> N
     """Raise `Invalid` with everything that is wrong with `draft`; without `bounds` any threshold may be chosen."""
     errors = [*_overlaps(draft.rules), *_unknown(draft.rules, marketplaces), *_unordered(draft.rules)]
     if bounds is not None:
-        errors += _beyond(draft.rules, bounds)
+        errors += [*_beyond(draft.rules, bounds), *_held_for_proof(draft, bounds)]
     if errors:
         raise Invalid("The policy contradicts itself or goes too far; mend its rules and send again.", errors=errors)
 
@@ -56,6 +57,20 @@ def _beyond(rules: tuple[Rule, ...], bounds: Bounds) -> Iterator[_Error]:
             value: float | None = getattr(one, level)
             if value is not None and value < lowest:
                 yield _error(number, level, f"must be at least {lowest}: ask the operator for a lower bound")
+
+
+def _held_for_proof(draft: Draft, bounds: Bounds) -> Iterator[_Error]:
+    """Where sellers are asked for proof, what is reviewed is held: `review` is then bound as `hold` is."""
+    if not draft.proof_required:
+        return
+    wanted = f"must be at least {bounds.hold} beside proof_required, which holds what is reviewed"
+    for number, one in enumerate(draft.rules):
+        if one.review is not None and one.review < bounds.hold:
+            yield _error(number, "review", wanted)
+    ruled = {one.kind for one in draft.rules if one.marketplace == EVERYWHERE}
+    for kind in NEEDED:
+        if kind not in ruled and bounds.hold > REVIEW_FROM:
+            yield {"loc": ["body", "rules"], "msg": f"add a rule of {kind} for *, whose review {wanted}"}
 
 
 def _error(number: int, member: str | None, message: str) -> _Error:

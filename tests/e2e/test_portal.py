@@ -28,6 +28,8 @@ def test_the_brand_sees_its_figures_matches_and_case(sign_in, tenant, case):
 
 
 def test_the_brand_confirms_and_writes(sign_in, tenant, case):
+    right = {"type": "copyright", "title": "Photographs", "owner": "Northfield Optics", "territories": []}
+    assert tenant.client.post(f"/v1/brands/{tenant.id}/rights", json=right).status_code == 201
     portal = sign_in(tenant.key, "/portal/cases")
     portal.locator(".tasks a").click()
     portal.get_by_label("Write to the reviewers").fill("<script>alert(1)</script> please hurry")

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from indexes.database import utc_now
-from service.cases import Cases
+from service.cases import Acting, Cases
+from service.cases.cases import MOST_MESSAGES
 from tests.callers import as_role
 from tests.photographs import jpeg
 
@@ -20,6 +21,7 @@ NOTICE = {
     "address": "1 Road, Town",
     "jurisdiction": "Berlin",
 }
+COPYRIGHT = {"type": "copyright", "title": "Photographs", "owner": "Acme", "territories": ["WO"]}
 HOSTILE = '<script>alert(1)</script> =HYPERLINK("http://x") \' OR 1=1 -- \u202e'
 
 
@@ -57,7 +59,8 @@ def reviewer(client) -> dict[str, str]:
 
 @pytest.fixture
 def owner(client, brand) -> dict[str, str]:
-    """The headers of the brand."""
+    """The headers of the brand, which has shown a copyright."""
+    assert client.post(f"/v1/brands/{brand}/rights", json=COPYRIGHT).status_code == 201
     return as_role(client, "brand", brand_id=brand)
 
 
@@ -105,6 +108,42 @@ def test_the_whole_way_over_http(client, case_id, reviewer, owner, seller):
     assert act(client, case_id, "dismiss", as_role(client, "reviewer")).json()["state"] == "dismissed"
     (verdict,) = [item["verdict"] for item in client.get("/v1/verdicts").json()["items"]][1:]
     assert verdict == "not_a_match"
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        None,
+        {**COPYRIGHT, "type": "design", "registration_number": "1"},
+        {**COPYRIGHT, "territories": ["DE"]},
+        {**COPYRIGHT, "valid_until": "2020-01-01"},
+    ],
+)
+def test_a_brand_confirms_only_what_its_rights_cover(client, brand, reference, reviewer, right):
+    case_id = judge(client, territories=["DE", "FR"])["matches"][0]["case_id"]
+    headers = as_role(client, "brand", brand_id=brand)
+    if right is not None:
+        assert client.post(f"/v1/brands/{brand}/rights", json=right).status_code == 201
+    assert get(client, case_id, headers)["allowed_actions"] == ["withdraw"]
+    refused = act(client, case_id, "confirm", headers)
+    assert (refused.status_code, refused.json()["state"]) == (409, "open")
+    assert "copyright" in refused.json()["detail"]
+    france = {**COPYRIGHT, "territories": ["FR", "DE"]}
+    assert client.post(f"/v1/brands/{brand}/rights", json=france).status_code == 201
+    assert get(client, case_id, headers)["allowed_actions"] == ["confirm", "withdraw"]
+    assert act(client, case_id, "confirm", headers).json()["state"] == "held"
+
+
+def test_one_side_cannot_use_up_what_the_others_have_to_say(client, runtime, case_id, reviewer, seller):
+    for number in range(MOST_MESSAGES):
+        runtime.cases.say(case_id, Acting("seller", "tok"), f"{number}")
+    say = {"json": {"text": "one more"}}
+    assert client.post(f"/v1/cases/{case_id}/messages", headers=seller, **say).status_code == 409
+    assert client.post(f"/v1/cases/{case_id}/messages", headers=reviewer, **say).status_code == 201
+
+
+def test_a_reviewer_decides_without_the_brands_right(client, case_id, reviewer):
+    assert act(client, case_id, "remove", reviewer).json()["state"] == "taken_down"
 
 
 def test_what_is_refused_says_what_is(client, case_id, reviewer, owner):

@@ -12,6 +12,8 @@ from tests.callers import as_role
 from tests.photographs import jpeg, mark
 from vision.images import encode_png
 
+COPYRIGHT = {"type": "copyright", "title": "Photographs", "owner": "Acme", "territories": ["WO"]}
+
 
 @pytest.fixture
 def settings(settings, database_url):
@@ -32,7 +34,8 @@ def found(client, data, **fields) -> list[str]:
 
 
 def test_a_new_reference_is_answered_in_full_and_found_at_once(client, brand):
-    made = enrol(client, brand, external_id="SKU-1", title="Coffee", gtin="123", right_id="rgt_1")
+    right_id = client.post(f"/v1/brands/{brand}/rights", json=COPYRIGHT).json()["id"]
+    made = enrol(client, brand, external_id="SKU-1", title="Coffee", gtin="123", right_id=right_id)
     assert made.status_code == 201
     body = made.json()
     assert made.headers["location"] == f"/v1/brands/{brand}/references/{body['id']}"
@@ -43,7 +46,7 @@ def test_a_new_reference_is_answered_in_full_and_found_at_once(client, brand):
         "external_id": "SKU-1",
         "title": "Coffee",
         "gtin": "123",
-        "right_id": "rgt_1",
+        "right_id": right_id,
         "width": 512,
         "height": 341,
         "sha256": hashlib.sha256(jpeg("coffee")).hexdigest(),
@@ -53,6 +56,15 @@ def test_a_new_reference_is_answered_in_full_and_found_at_once(client, brand):
         "updated_at": 0,
     }
     assert found(client, jpeg("coffee", 60)) == [body["id"]]
+
+
+def test_a_reference_names_no_right_of_another_brand(client, brand):
+    other = client.post("/v1/brands", json={"name": "Other"}).json()["id"]
+    theirs = client.post(f"/v1/brands/{other}/rights", json=COPYRIGHT).json()["id"]
+    refused = [enrol(client, brand, right_id=right_id) for right_id in (theirs, "rgt_none")]
+    assert [answer.status_code for answer in refused] == [422, 422]
+    assert refused[0].json()["errors"] == refused[1].json()["errors"]
+    assert enrol(client, brand, right_id="").json()["right_id"] is None
 
 
 def test_a_logo_is_taken_without_optional_fields(client, brand):

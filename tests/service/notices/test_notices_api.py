@@ -225,3 +225,15 @@ def test_a_notice_whose_process_stopped_is_taken_up_again(runtime, client, own):
     assert runtime.trust.notices.pursue_left() == 0
     assert runtime.trust.notices.pursue_left(datetime.now(UTC) + timedelta(minutes=1)) == 1
     assert client.get(f"/v1/notices/{notice_id}").json()["state"] == "in_review"
+
+
+def test_a_brand_that_anybody_registered_is_braked_and_told_like_anybody(client):
+    list_one(client)
+    made = client.post("/v1/register", json={"brand": "Nobody", "contact_email": "n@nobody.example"}).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    receipt = send(client, headers)
+    assert (receipt.status_code, receipt.json()["urls"][0]["outcome"]) == (201, "received")
+    shown = client.get(f"/v1/notices/{receipt.json()['id']}", headers=headers).json()["urls"]
+    assert [(one["outcome"], one["marketplace"], one["listing_id"]) for one in shown] == [(None, None, None)]
+    assert client.get("/v1/notices", headers=headers).json()["items"][0]["urls"] == shown
+    assert [send(client, headers).status_code for _ in range(3)] == [201, 201, 429]

@@ -102,6 +102,7 @@ def test_whoever_restricted_by_hand_does_not_decide_the_appeal(client, seller, r
         {"action": "restrict", "level": "ban", "until": "2000-01-01T00:00:00Z"},
         {"action": "flog"},
         {"action": "lift", "reason": ""},
+        {"action": "restrict", "level": "closure", "reason": "  "},
         {"action": "lift", "reason": "x" * 4001},
         {"action": "lift", "reason": "a\x00b"},
         {"action": "lift", "extra": 1},
