@@ -39,6 +39,8 @@ PRIOR: Final[dict[Kind, float]] = {"photo": 0.2, "logo": 0.05}
 """Share of right answers among pictures with a candidate that aligns. Most listings are clean, and a mark meets eight
 others in every picture with print on it, so its candidates are wrong more often."""
 
+STRICT: Final = "Fit the gate of photos on typical copies: cheaper where nothing is found, blind to some small pastes."
+
 
 def calibrate(  # noqa: PLR0917 - each is a named option of the command
     model: Annotated[str, typer.Option(help="Model to calibrate: a name or a local-dir:.")] = DEFAULT_MODEL,
@@ -48,6 +50,7 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
     evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that gather evidence side by side.", min=1)] = 1,
+    strict: Annotated[bool, typer.Option("--strict-photos", help=STRICT)] = False,
 ) -> None:
     """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
     embedder = load_embedder(model, threads=1)
@@ -65,8 +68,9 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     kinds, notes = fit_kinds(rows)
     fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     background = background_of(model, embedder.space)
-    floored = with_gates(with_floors(fitted, embedder, paths, seed), rows, background)
-    calibration = with_photo_gate(floored, embedder, _foreign(paths), background, seed)
+    calibration = with_gates(with_floors(fitted, embedder, paths, seed), rows, background)
+    if strict:
+        calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
     for kind in plans:
         notes[kind] |= {"left_out": gathered[kind] - len(rows[kind])}
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
@@ -90,13 +94,16 @@ def floors(
     model: Annotated[str, typer.Option(help="Model whose calibration gets new floors.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="Calibration file; by default in the model's directory.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
+    strict: Annotated[bool, typer.Option("--strict-photos", help=STRICT)] = False,
 ) -> None:
-    """Fit the similarity floors and the gate of photos again, after the model's weights changed; the rest stays."""
+    """Fit the similarity floors again, after the model's weights changed; the rest stays."""
     target = out or _beside(model)
     notes = json.loads(target.read_text(encoding="utf-8")).get("notes", {})
     embedder, paths = load_embedder(model, threads=1), training_photos(data_root())
-    floored = with_floors(Calibration.load(target), embedder, paths, seed)
-    calibration = with_photo_gate(floored, embedder, _foreign(paths), background_of(model, embedder.space), seed)
+    calibration = with_floors(Calibration.load(target), embedder, paths, seed)
+    if strict:
+        background = background_of(model, embedder.space)
+        calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
 

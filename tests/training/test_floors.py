@@ -17,8 +17,12 @@ def vectors(seed: int) -> Vectors:
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
 
 
-LIMITS = dict.fromkeys(("photo", "logo"), Limits(1, 1))
-BACKGROUND = Background("spc", *({"photo": vectors(n), "logo": vectors(n + 1)} for n in (1, 3)), LIMITS)
+BACKGROUND = Background(
+    "spc",
+    ordinary={"photo": vectors(1), "logo": vectors(2)},
+    plain={"photo": vectors(3), "logo": vectors(4)},
+    limits={"photo": Limits(1, 1), "logo": Limits(1, 1)},
+)
 MODEL = KindModel({"agreement": 10.0}, -5.0, ((0.0, 0.0), (1.0, 1.0)))
 PLAIN = Calibration(kinds={"photo": MODEL, "logo": MODEL}, space_id="any", calibrated=True, floor_space="spc")
 
@@ -41,7 +45,7 @@ def test_a_lead_is_that_of_the_first_candidate_of_what_is_found() -> None:
     beside = [Labelled({"agreement": 0.1, "excess": 1.0}, False, str(number)) for number in range(399)]
     unlike = [Labelled({"agreement": 0.1, "excess": -0.9}, False, f"clean {number}") for number in range(50)]
     gated = with_gates(PLAIN, {"photo": rows(400), "logo": [*rows(400), *beside, *unlike]}, BACKGROUND)
-    assert gated.lead("photo") == gated.gate("photo")
+    assert gated.lead("photo") == NO_GATE
     assert gated.lead("logo") > 0.99 > gated.gate("logo")
 
 
