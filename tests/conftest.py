@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from indexes.database import Database
 from service.app import create_app
+from service.migrations import upgrade
 from service.runtime import Runtime
 from service.settings import Settings
 from tests import postgres
@@ -40,10 +42,23 @@ def _logging_as_found() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty SQLite database with the newest schema; made once, because making it takes longer than most tests."""
+    path = tmp_path_factory.mktemp("schema") / "brandwarden.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, migrated: Path) -> Settings:
     """Defaults, everything stored below `tmp_path`, the operator key known, references compared when a test asks."""
-    return Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, port=0, compare_seconds=0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(migrated, folder / migrated.name)
+    return Settings(data_dir=folder, operator_key=OPERATOR_KEY, port=0, compare_seconds=0)
 
 
 @pytest.fixture
