@@ -149,11 +149,10 @@ def test_a_sellers_session_ends_with_the_link(runtime, case):
 
 
 @pytest.mark.parametrize("role", ["operator", "reviewer", "ingest"])
-def test_people_land_on_the_page_of_their_role_where_there_is_one(app, client, visitor, role):
+def test_people_land_on_the_page_of_their_role(client, visitor, role):
     home = {"operator": "/operator", "reviewer": "/desk", "ingest": "/"}[role]
-    there = home in {getattr(route, "path", "") for route in app.routes}
     key = client.post("/v1/keys", json={"role": role, "name": "N"}).json()["id"]
     entered = press(visitor, visitor.get(link_of(client, key)))
-    assert entered.headers["location"] == (home if there else "/")
+    assert entered.headers["location"] == home
     assert visitor.get("/login").headers["location"] == entered.headers["location"]
     assert visitor.get("/login", params={"next": "/catalog"}).headers["location"] == "/catalog"
