@@ -80,7 +80,7 @@ def test_a_key_signs_in_and_goes_where_the_visitor_was_headed(visitor):
     answer = sign_in(visitor, wanted="/catalog?kind=logo")
     assert (answer.status_code, answer.headers["location"]) == (303, "/catalog?kind=logo")
     assert visitor.get("/catalog").status_code == 200
-    assert visitor.get("/login").headers["location"] == "/"
+    assert visitor.get("/login").headers["location"] == "/operator"
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor, app):

@@ -13,11 +13,12 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.submitter ?? form.querySelector("button");
   if (form.dataset.sure && !confirm(form.dataset.sure)) return;
+  const [method, path] = form.dataset.call.split(" ");
+  const sent = body(form, button); // before the button is disabled: a disabled one is left out
   button.disabled = true;
   say(form, "");
   try {
-    const [method, path] = form.dataset.call.split(" ");
-    const answer = await call(path, { method, ...body(form, button) });
+    const answer = await call(path, { method, ...sent });
     const told = answer.status === 204 ? {} : await answer.json();
     if (form.dataset.receipt) return receipt(form, told[form.dataset.receipt]);
     if (form.dataset.secret && told[form.dataset.secret]) return reveal(told[form.dataset.secret]);
