@@ -82,7 +82,7 @@ class Keys:
 
     def __init__(self, database: Database, *, operator_key: str | None = None) -> None:
         self._database = database
-        self._operator_hash = _hash(operator_key) if operator_key else None
+        self._operator_hash = hash_secret(operator_key) if operator_key else None
 
     def create(
         self,
@@ -105,7 +105,7 @@ class Keys:
             _refuse_taken(connection, values["email"])
             row = connection.execute(
                 sa.insert(API_KEYS)
-                .values(**values, secret_sha256=_hash(secret), created_at=utc_now())
+                .values(**values, secret_sha256=hash_secret(secret), created_at=utc_now())
                 .returning(*_COLUMNS)
             ).one()
         return Key(*row), secret
@@ -120,7 +120,7 @@ class Keys:
 
     def find(self, secret: str) -> Principal | None:
         """Who `secret` belongs to; None for one that is unknown or deleted."""
-        digest = _hash(secret)
+        digest = hash_secret(secret)
         if self._operator_hash is not None and hmac.compare_digest(digest, self._operator_hash):
             return Principal("operator", ENVIRONMENT_KEY_ID)
         return self._principal(API_KEYS.c.secret_sha256 == digest)
@@ -175,7 +175,8 @@ def _refuse_taken(connection: sa.Connection, email: str | None) -> None:
         raise Conflict(f"The key {existing} bears this e-mail address; delete it first.", existing_id=existing)
 
 
-def _hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
+    """What is kept of a secret of 256 random bits: its SHA-256, in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from indexes.database import METADATA, Database, UtcDateTime, utc_now
-from service.keys import ENVIRONMENT_KEY_ID, Keys, Principal
+from service.keys import ENVIRONMENT_KEY_ID, Keys, Principal, hash_secret
 from service.sign_ins import FailedSignIns
 
 COOKIE = "bw_session"
@@ -80,7 +80,7 @@ class Sessions:
         token = secrets.token_urlsafe(32)
         now = utc_now()
         row = {
-            "token_sha256": _hash(token),
+            "token_sha256": hash_secret(token),
             "key_id": principal.key_id,
             "binding": self._binding(token, principal.key_id),
             "expires_at": now + self._lifetime,
@@ -92,7 +92,7 @@ class Sessions:
 
     def find(self, token: str) -> Session | None:
         """Who the cookie's token stands for; None when it is unknown, over, or its key is gone."""
-        query = sa.select(WEB_SESSIONS).where(WEB_SESSIONS.c.token_sha256 == _hash(token))
+        query = sa.select(WEB_SESSIONS).where(WEB_SESSIONS.c.token_sha256 == hash_secret(token))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None or row.expires_at <= utc_now():
@@ -106,7 +106,7 @@ class Sessions:
     def end(self, token: str) -> None:
         """Sign out; nothing happens for a token that is unknown."""
         with self._database.write() as connection:
-            connection.execute(sa.delete(WEB_SESSIONS).where(WEB_SESSIONS.c.token_sha256 == _hash(token)))
+            connection.execute(sa.delete(WEB_SESSIONS).where(WEB_SESSIONS.c.token_sha256 == hash_secret(token)))
 
     def _binding(self, token: str, key_id: str) -> str:
         """Ties a session to the operator key in force, which has no row whose deletion would end it.
@@ -121,7 +121,3 @@ class Sessions:
 def csrf_of(token: str) -> str:
     """The CSRF token that belongs to a cookie's token; it does not reveal it."""
     return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -7,7 +7,6 @@ burn none: only `take` does.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 
 from indexes.database import METADATA, Database, UtcDateTime, utc_now
 from indexes.errors import NotFound
-from service.keys import Keys, Principal
+from service.keys import Keys, Principal, hash_secret
 
 LIFETIME: Final = timedelta(minutes=15)
 _MADE_HERE: Final = re.compile(r"bw_link_[A-Za-z0-9_-]{43}")
@@ -50,7 +49,7 @@ class SignInLinks:
         if self._keys.find_id(key_id) is None:
             raise NotFound(f"There is no key {key_id}.")
         token, now = f"bw_link_{secrets.token_urlsafe(32)}", self._clock()
-        row = {"token_sha256": _hash(token), "key_id": key_id, "expires_at": now + self._lifetime}
+        row = {"token_sha256": hash_secret(token), "key_id": key_id, "expires_at": now + self._lifetime}
         with self._database.write() as connection:
             connection.execute(sa.delete(SIGN_IN_LINKS).where(SIGN_IN_LINKS.c.expires_at <= now))
             connection.execute(sa.insert(SIGN_IN_LINKS).values(row))
@@ -70,13 +69,9 @@ class SignInLinks:
         return None if key_id is None else self._keys.find_id(key_id)
 
     def _live(self, token: str) -> sa.ColumnElement[bool]:
-        return sa.and_(SIGN_IN_LINKS.c.token_sha256 == _hash(token), SIGN_IN_LINKS.c.expires_at > self._clock())
+        return sa.and_(SIGN_IN_LINKS.c.token_sha256 == hash_secret(token), SIGN_IN_LINKS.c.expires_at > self._clock())
 
 
 def has_shape(token: str) -> bool:
     """Does `token` look like one made here? Others need no look into the database."""
     return _MADE_HERE.fullmatch(token) is not None
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -27,7 +27,6 @@ from service.portal.managers import Managers
 from service.rights import Registration, Rights, Verifications
 from service.settings import Settings
 from service.spaces import Spaces
-from service.standing import Standings
 from service.trust import Trust
 
 
@@ -47,7 +46,6 @@ class Takedown:
     authorised: Authorised
     negatives: Negatives
     recognition: Recognition
-    standings: Standings
     trust: Trust
     policies: Policies
     trials: Trials
@@ -66,9 +64,8 @@ class Takedown:
         self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
         self.recognition = Recognition(self.negatives, self._comparison)
         self.trust = Trust(settings, database, self.rights)
-        self.standings = self.trust.standings
         bounds = Bounds(settings.lowest_hold, settings.lowest_takedown)
-        self.policies = Policies(database, self.rights, self.authorised, self.standings, bounds=bounds)
+        self.policies = Policies(database, self.rights, self.authorised, self.trust.standings, bounds=bounds)
         self.trials = Trials(database, self.policies)
         self._open_cases()
         self.desk = Queue(database)
@@ -81,7 +78,7 @@ class Takedown:
         watchers = (*self.trust.watchers, Lessons(), Grouping(), second_looks)
         self.cases = Cases(
             self.database,
-            lane=self.standings.lane,
+            lane=self.trust.standings.lane,
             backed=Backing(self.rights).backed,
             watchers=watchers,
             link_lives=lives,

@@ -14,6 +14,7 @@ from indexes.catalog import Reference
 from indexes.errors import NotFound
 from service.api.dependencies import TAKES_IDEMPOTENCY_KEY, Cursor, Limit, RuntimeOf, require
 from service.api.sent import Sent
+from service.api.stored import picture_response
 from service.api.waiting import result_of, while_connected
 from service.errors import Forbidden, Invalid, Missing
 from service.forms import Form, FormLimits, read_form
@@ -138,18 +139,8 @@ def get_reference(brand_id: str, reference_id: str, runtime: RuntimeOf, principa
 def get_image(brand_id: str, reference_id: str, request: Request, runtime: RuntimeOf, principal: Reader) -> Response:
     """The bytes as they were uploaded."""
     reference = _reference(runtime, principal, brand_id, reference_id)
-    tag = f'"{reference.sha256}"'
-    name = f"{reference.id}.{_EXTENSIONS.get(reference.media_type, 'bin')}"
-    headers = {
-        "ETag": tag,
-        "Cache-Control": "private, max-age=3600",
-        "Content-Disposition": f'inline; filename="{name}"',
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(runtime.blobs.get(reference.sha256), media_type=reference.media_type, headers=headers)
+    media = (reference.media_type, _EXTENSIONS.get(reference.media_type, "bin"))
+    return picture_response(request, runtime, reference.sha256, reference.id, media=media)
 
 
 @router.patch("/{reference_id}", summary="Change a reference")

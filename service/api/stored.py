@@ -18,8 +18,10 @@ _BEGINNINGS = (
 )
 
 
-def picture_response(request: Request, runtime: Runtime, sha256: str | None, name: str) -> Response:
-    """The picture as it came in; `Missing` when there is none."""
+def picture_response(
+    request: Request, runtime: Runtime, sha256: str | None, name: str, *, media: tuple[str, str] | None = None
+) -> Response:
+    """The picture as it came in; `Missing` when there is none. `media` is its type and ending, where they are known."""
     if sha256 is None:
         raise Missing
     headers = {
@@ -31,7 +33,7 @@ def picture_response(request: Request, runtime: Runtime, sha256: str | None, nam
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     data = runtime.blobs.get(sha256)
-    media_type, extension = media_type_of(data)
+    media_type, extension = media or media_type_of(data)
     headers["Content-Disposition"] = f'inline; filename="{name}.{extension}"'
     return Response(data, media_type=media_type, headers=headers)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from service.canonical import canonical
 from service.cases.states import State
 from service.cases.values import Entry
 from service.stamps import stamp
@@ -39,8 +39,7 @@ def content(entry: Entry) -> dict[str, Any]:
 
 def digest(entry: Entry) -> str:
     """The SHA-256 of the entry's content as canonical JSON, in hexadecimal."""
-    text = json.dumps(content(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(content(entry))).hexdigest()
 
 
 def sealed(entry: Entry, previous: Entry | None) -> Entry:

@@ -6,7 +6,6 @@ or the case's: pictures and case are kept for a while after the case came to res
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from service.cases.journal import Deed, Journal
 from service.cases.keeping import AT_REST
 from service.cases.tables import CASE_TOKENS, CASES
 from service.cases.values import Acting, Case
-from service.keys import Principal
+from service.keys import Principal, hash_secret
 from service.stamps import stamp
 
 PREFIX: Final = "bw_case_"
@@ -49,7 +48,7 @@ class Tokens:
         """As `make`, in the caller's transaction, which holds the case."""
         secret, now = PREFIX + secrets.token_urlsafe(32), self._clock()
         row = {"id": new_id("tok"), "expires_at": now + self._lives, "created_at": now}
-        connection.execute(sa.insert(CASE_TOKENS).values(**row, case_pk=case.pk, secret_sha256=_hash(secret)))
+        connection.execute(sa.insert(CASE_TOKENS).values(**row, case_pk=case.pk, secret_sha256=hash_secret(secret)))
         details = {"token": row["id"], "expires_at": stamp(now + self._lives)}
         reason = "A link for the seller was made."
         self._journal.noted(connection, case, Deed(acting, "linked", reason, details), now)
@@ -59,7 +58,7 @@ class Tokens:
         """The seller that `secret` stands for; None for one that is unknown or over."""
         if not secret.startswith(PREFIX):
             return None
-        return self._seller(CASE_TOKENS.c.secret_sha256 == _hash(secret))
+        return self._seller(CASE_TOKENS.c.secret_sha256 == hash_secret(secret))
 
     def find_id(self, token_id: str) -> Principal | None:
         """As `find`, for a session that was opened with the token `token_id`."""
@@ -79,7 +78,3 @@ class Tokens:
         if row.state in AT_REST and row.moved_at + self._kept <= self._clock():
             return None
         return Principal("seller", row.id, case_id=row.case_id)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

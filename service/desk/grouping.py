@@ -18,6 +18,7 @@ from service.cases.tables import CASES
 from service.cases.values import Case, Entry
 from service.desk.tables import DESK_TASK_CASES, DESK_TASKS
 from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS
+from service.listings.vectors import pack, unpack_whole
 
 NEAR: Final = 0.88
 """Similarity of whole pictures from which two are one: recompressed, resized and trimmed copies of photographs
@@ -83,17 +84,18 @@ def _join(connection: sa.Connection, case: Case, shown: sa.Row[Any] | None) -> i
 
 
 def _nearest(tasks: list[sa.Row[Any]] | Any, shown: sa.Row[Any]) -> int | None:
-    asked = _whole(shown)
+    asked = unpack_whole(shown.photo_vectors, shown.regions)
     known = [task for task in tasks if task.vector is not None and task.space == shown.space]
     if asked is None or not known:
         return None
     vectors = np.stack([np.frombuffer(task.vector, np.float16) for task in known]).astype(np.float32)
-    similarities = vectors @ np.frombuffer(asked, np.float16).astype(np.float32)
+    similarities = vectors @ asked
     best = int(similarities.argmax())
     return int(known[best].pk) if similarities[best] >= NEAR else None
 
 
 def _begin(connection: sa.Connection, case: Case, shown: sa.Row[Any] | None) -> int:
+    whole = unpack_whole(shown.photo_vectors, shown.regions) if shown is not None else None
     row = {
         "id": new_id("tsk"),
         "marketplace": case.marketplace,
@@ -101,15 +103,9 @@ def _begin(connection: sa.Connection, case: Case, shown: sa.Row[Any] | None) -> 
         "kind": case.kind,
         "image_sha256": shown.sha256 if shown is not None else None,
         "space": shown.space if shown is not None else "",
-        "vector": _whole(shown) if shown is not None else None,
+        "vector": pack(whole) if whole is not None else None,
     }
     return int(connection.execute(sa.insert(DESK_TASKS).values(row).returning(DESK_TASKS.c.pk)).scalar_one())
-
-
-def _whole(shown: sa.Row[Any]) -> bytes | None:
-    """The first vector, which is the whole picture's; None where none was kept."""
-    boxes = len((shown.regions or {}).get("photo", ()))
-    return shown.photo_vectors[: len(shown.photo_vectors) // boxes] if boxes and shown.photo_vectors else None
 
 
 def _removed(connection: sa.Connection, case: Case) -> int:

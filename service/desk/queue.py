@@ -85,9 +85,7 @@ class Queue:
     def cases(self, task_id: str, *, waiting: Waiting | None = None) -> list[TaskCase]:
         """The cases of a task, oldest first, a thousand at most; `Missing` when there is no such task."""
         columns = ("id", "listing_id", "seller_id", "state", "evidence_version", "confidence", "deadline")
-        joined = DESK_TASKS.join(DESK_TASK_CASES, DESK_TASK_CASES.c.task_pk == DESK_TASKS.c.pk)
-        joined = joined.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
-        query = sa.select(*(CASES.c[name] for name in columns)).select_from(joined).where(DESK_TASKS.c.id == task_id)
+        query = sa.select(*(CASES.c[name] for name in columns)).select_from(_TASKS).where(DESK_TASKS.c.id == task_id)
         if waiting is not None:
             query = query.where(_waits(waiting))
         with self._database.read() as connection:
@@ -98,10 +96,8 @@ class Queue:
 
     def task_of(self, case_id: str) -> str | None:
         """The id of the task a case belongs to."""
-        joined = DESK_TASKS.join(DESK_TASK_CASES, DESK_TASK_CASES.c.task_pk == DESK_TASKS.c.pk)
-        joined = joined.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
         with self._database.read() as connection:
-            return connection.scalar(sa.select(DESK_TASKS.c.id).select_from(joined).where(CASES.c.id == case_id))
+            return connection.scalar(sa.select(DESK_TASKS.c.id).select_from(_TASKS).where(CASES.c.id == case_id))
 
     def picture_of(self, case_id: str) -> str | None:
         """SHA-256 of the listing's picture that a case is about, as far as it is known."""
@@ -135,6 +131,7 @@ def _waits(waiting: Waiting) -> sa.ColumnElement[bool]:
 
 
 _JOINED: Final = DESK_TASK_CASES.join(CASES, CASES.c.pk == DESK_TASK_CASES.c.case_pk)
+_TASKS: Final = _JOINED.join(DESK_TASKS, DESK_TASKS.c.pk == DESK_TASK_CASES.c.task_pk)
 
 
 def _grouped(wanted: Sequence[sa.ColumnElement[bool]], now: datetime) -> sa.Select[*tuple[Any, ...]]:

@@ -13,12 +13,11 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from indexes.monotone import logit
 from service.authorised import ListingFacts
 from service.errors import Invalid, Overloaded, ServiceError
 from service.listings.values import ListingInput
+from service.listings.vectors import pack
 from service.pipeline import Checked
 from service.policies.decisions import Decision, strongest
 from service.policies.ruling import Claim, Rulebook, Ruling, rule
@@ -236,14 +235,10 @@ def _image_row(index: int, outcome: Outcome, *, kept: bool) -> Row:
         "width": picture.width,
         "height": picture.height,
         "sha256": picture.sha256,
-        "photo_vectors": _packed(asked.photo),
-        "logo_vectors": _packed(asked.logo),
+        "photo_vectors": pack(asked.photo.vectors),
+        "logo_vectors": pack(asked.logo.vectors),
         "regions": {"photo": _boxes(asked.photo), "logo": _boxes(asked.logo)},
     }
-
-
-def _packed(regions: Regions) -> bytes:
-    return regions.vectors.astype(np.float16).tobytes()
 
 
 def _boxes(regions: Regions) -> list[list[float]]:

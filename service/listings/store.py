@@ -75,11 +75,8 @@ class ListingStore:
         """
         with self._database.write() as connection:
             _hold_brands(connection, {row["brand_id"] for row in (*matches, *scores)})
-            pk = _upsert(connection, listing)
-            known, dropped, seen = _match_ids(connection, pk), _pictures(connection, pk), _first_seen(connection, pk)
-            connection.execute(sa.delete(LISTING_IMAGES).where(LISTING_IMAGES.c.listing_pk == pk))
-            connection.execute(sa.delete(LISTING_MATCHES).where(LISTING_MATCHES.c.listing_pk == pk))
-            connection.execute(sa.delete(NULL_SCORES).where(NULL_SCORES.c.listing_pk == pk))
+            pk, is_new = _upsert(connection, listing)
+            known, dropped, seen = ({}, frozenset[str](), {}) if is_new else _clear(connection, pk)
             if scores:
                 connection.execute(sa.insert(NULL_SCORES), [{**row, "listing_pk": pk} for row in scores])
             if images:
@@ -170,15 +167,26 @@ def _named(marketplace: str, listing_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(LISTINGS.c.marketplace == marketplace, LISTINGS.c.listing_id == listing_id)
 
 
-def _upsert(connection: sa.Connection, listing: Row) -> int:
+def _upsert(connection: sa.Connection, listing: Row) -> tuple[int, bool]:
+    """The primary key of the listing, and whether it was never here."""
     listing = {**listing, "revision": connection.scalar(_REVISION)}  # its row stays locked until the commit
     changed = {**listing, "evidence_version": LISTINGS.c.evidence_version + 1}
     again = sa.update(LISTINGS).where(_named(listing["marketplace"], listing["listing_id"])).values(**changed)
     pk = connection.scalar(again.returning(LISTINGS.c.pk))
-    if pk is None:
-        first = sa.insert(LISTINGS).values(**listing, evidence_version=1)
-        pk = connection.scalar(first.returning(LISTINGS.c.pk))
-    return int(pk or 0)
+    if pk is not None:
+        return int(pk), False
+    first = sa.insert(LISTINGS).values(**listing, evidence_version=1)
+    return int(connection.execute(first.returning(LISTINGS.c.pk)).scalar_one()), True
+
+
+def _clear(
+    connection: sa.Connection, pk: int
+) -> tuple[dict[tuple[str, str], str], frozenset[str], dict[str, datetime]]:
+    """Remove what the last result wrote; its matches' ids, the pictures it kept, and when each was first seen."""
+    before = _match_ids(connection, pk), _pictures(connection, pk), _first_seen(connection, pk)
+    for table in (LISTING_IMAGES, LISTING_MATCHES, NULL_SCORES):
+        connection.execute(sa.delete(table).where(table.c.listing_pk == pk))
+    return before
 
 
 def _name_cases(connection: sa.Connection, result: ListingResult, cases: Mapping[str, str]) -> ListingResult:

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from indexes.errors import CalibrationError
 from indexes.scoring import Judgement
+from service.canonical import NotCanonical, read_canonical
 from service.cases import Acting, Entry
 from service.cases.audit import BEGINNING, digest
 from service.packets.calibrations import parse_calibration
-from service.packets.canonical import NotCanonical, read_canonical
 from service.packets.contents import CALIBRATION, CASE
 from service.packets.opening import Packet, PacketRefused
 from vision.embedding import Kind

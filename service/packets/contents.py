@@ -7,14 +7,13 @@ pictures it is given. The same case gives the same bytes: nothing here looks at 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import jinja2
 
-from service.packets.canonical import canonical
+from service.canonical import canonical
 from service.packets.sides import side_by_side
 from service.rights import Right
 from service.stamps import stamp
@@ -113,8 +112,3 @@ def _page(case: Document, sides: bytes | None) -> bytes:
 
 def _ending(data: bytes) -> str:
     return next((ending for mark, ending in _ENDINGS if data.startswith(mark)), "bin")
-
-
-def sha256_of(data: bytes) -> str:
-    """In hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from service.archives import ArchiveLimits, open_archive
+from service.canonical import NotCanonical, read_canonical
 from service.errors import ServiceError
-from service.packets.canonical import NotCanonical, read_canonical
 from service.packets.keys import ALGORITHM, PublicKey, parse_public
 from service.packets.sealing import FORMAT, MANIFEST, SIGNATURE
 from service.packets.zipping import pack

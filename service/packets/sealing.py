@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from service.packets.canonical import canonical
+from service.canonical import canonical
 from service.packets.keys import ALGORITHM, InstallationKey
 from service.packets.zipping import pack
 

@@ -27,6 +27,7 @@ from service.errors import Forbidden, Missing, ServiceError
 from service.keys import Principal
 from service.notices.values import NoticeState
 from service.pages.pairs import address_of, document_of, facts_of, pair_of
+from service.pages.pictures import jpeg
 from service.pages.rendering import page_router, render
 from service.pages.visitors import DESK_ROLES, Visiting, Visitor
 from service.pages.words import KINDS, NOTICE_STATES, SILENCE, STATES
@@ -40,7 +41,6 @@ calls = APIRouter(include_in_schema=False)
 Reviewing = Annotated[Principal, Depends(require("reviewer"))]
 _SHOWN: Final = 50
 _NOTICES_SHOWN: Final = 20
-_JPEG: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _ACTIONS: Final[tuple[tuple[str, str, str, tuple[str, ...]], ...]] = (
     ("start_review", "Take in review", "s", ("Looking at it",)),
     (
@@ -261,7 +261,7 @@ async def show_picture(case_id: str, runtime: RuntimeOf, principal: Reviewing) -
     if sha256 is None:
         raise Missing
     data = await result_of(runtime.previews.thumbnail(sha256))
-    return Response(data, media_type="image/jpeg", headers={**_JPEG, "Cache-Control": "private, max-age=3600"})
+    return jpeg(data, "private, max-age=3600")
 
 
 def _act(runtime: Runtime, principal: Principal, body: Decision, case: ChosenCase) -> None:

@@ -311,7 +311,7 @@ def _page(request: Request, visitor: Visitor, brand: Brand, template: str, **val
 
 
 def _standing(runtime: Runtime, brand_id: str) -> dict[str, Any]:
-    lane, standings, _ = runtime.standings.of_brand(brand_id)
+    lane, standings, _ = runtime.trust.standings.of_brand(brand_id)
     reasons = [one.as_json(utc_now()) for one in standings]
     return {"lane": lane, "reasons": reasons, "until": max((one["until"] or "" for one in reasons), default="")}
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import sqlalchemy as sa
 
 from indexes.changes import COUNTERS
 from service.listings.tables import LISTING_IMAGES, LISTINGS
+from service.listings.vectors import unpack_whole
 from service.sellers.tables import SELLER_PICTURES, SELLERS
 from vision.embedding import Vectors
 
@@ -97,7 +97,7 @@ def leaders_since(connection: sa.Connection, pk: int, space: str, limit: int) ->
     query = sa.select(*columns).join(LISTING_IMAGES, still_shown).where(SELLER_PICTURES.c.pk.in_(once))
     query = query.where(LISTING_IMAGES.c.photo_vectors.is_not(None))
     rows = connection.execute(query.order_by(SELLER_PICTURES.c.pk.desc()).limit(limit)).all()
-    found = ((row.pk, row.picture, _whole(row)) for row in reversed(rows))
+    found = ((row.pk, row.picture, unpack_whole(row.photo_vectors, row.regions)) for row in reversed(rows))
     return [(key, sha256, vector) for key, sha256, vector in found if vector is not None]
 
 
@@ -173,16 +173,7 @@ _NEW_SELLER: Final = (
 
 
 def _sighting(row: Any) -> Sighting | None:
-    vector = _whole(row)
+    vector = unpack_whole(row.photo_vectors, row.regions)
     if vector is None:
         return None
     return Sighting(row.listing_pk, row.position, row.marketplace, row.seller_id, row.sha256, row.space, vector)
-
-
-def _whole(row: Any) -> Vectors | None:
-    """The vector of the whole picture, the first of its regions."""
-    regions = (row.regions or {}).get("photo") or []
-    values = np.frombuffer(row.photo_vectors, np.float16)
-    if not regions or values.size % len(regions):
-        return None
-    return values[: values.size // len(regions)].astype(np.float32)

@@ -10,6 +10,14 @@ export function boxedPicture(source, box, { kind, alt, missing }) {
   return holder;
 }
 
+/** Fill every `.stage[data-source]` below `root` with its picture and box. */
+export function drawStages(root) {
+  for (const stage of root.querySelectorAll(".stage[data-source]")) {
+    const { source, box, kind, alt } = stage.dataset;
+    stage.replaceChildren(boxedPicture(source, JSON.parse(box), { kind, alt, missing: "The picture is not kept any more." }));
+  }
+}
+
 function picture(source, alt, missing) {
   const image = document.createElement("img");
   image.alt = alt;

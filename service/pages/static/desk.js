@@ -4,7 +4,7 @@
 // the tab but a decision that was not made: the task stays in the queue.
 
 import { call } from "./api.js";
-import { boxedPicture } from "./boxed.js";
+import { drawStages } from "./boxed.js";
 import { compare } from "./compare.js";
 
 const GRACE = 6; // seconds to take a decision back
@@ -29,10 +29,7 @@ function start() {
 async function arrive() {
   comparison?.stop();
   comparison = null;
-  for (const stage of main.querySelectorAll(".stage[data-source]")) {
-    const { source, box, kind, alt } = stage.dataset;
-    stage.replaceChildren(boxedPicture(source, JSON.parse(box), { kind, alt, missing: "The picture is not kept any more." }));
-  }
+  drawStages(main);
   const root = main.querySelector(".compare");
   if (root) comparison = await compare(root);
 }

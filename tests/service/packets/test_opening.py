@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from service.packets.canonical import canonical
+from service.canonical import canonical
 from service.packets.keys import open_key
 from service.packets.opening import PacketRefused, open_packet
 from service.packets.sealing import MANIFEST, SIGNATURE, seal

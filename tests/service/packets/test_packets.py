@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
+from service.canonical import canonical
 from service.cases import Acting
 from service.cli import run
 from service.listings import ImageSource, ListingInput
-from service.packets.canonical import canonical
 from service.packets.checking import check_packet
 from service.packets.opening import PacketRefused, open_packet
 from service.packets.recomputing import recomputer
