@@ -26,7 +26,7 @@ from service.desk.second import Answer
 from service.errors import Forbidden, Missing, ServiceError
 from service.keys import Principal
 from service.notices.values import NoticeState
-from service.pages.pairs import address_of, document_of, facts_of, pair_of
+from service.pages.pairs import address_of, document_of, facts_of, offered, pair_of
 from service.pages.pictures import jpeg
 from service.pages.rendering import page_router, render
 from service.pages.visitors import DESK_ROLES, Visiting, Visitor
@@ -162,7 +162,7 @@ def show_task(
         view=pair_of(document),
         facts=facts_of(document),
         address=address_of(document["listing"].get("url")),
-        actions=[entry for entry in _ACTIONS if entry[0] in document["allowed_actions"]],
+        actions=[entry for entry in _ACTIONS if offered(document, entry[0])],
         deadline=chosen.deadline,
         now=utc_now(),
         kinds=KINDS,

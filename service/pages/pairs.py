@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from service.cases import acting_as
 from service.keys import Principal
 from service.runtime import Runtime
+
+_OF_PROOFS: Final = ("accept_proof", "reject_proof")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ def document_of(runtime: Runtime, principal: Principal, case_id: str) -> dict[st
     """The case as the interface shows it to `principal`; `NotFound` where they may not see it."""
     case = runtime.cases.find_for(principal, case_id)
     return runtime.cases.documents([case], acting_as(principal))[0]
+
+
+def offered(document: dict[str, Any], action: str) -> bool:
+    """Whether a person is shown `action`: what the table allows, and of proofs only where one was sent."""
+    return action in document["allowed_actions"] and (bool(document["proofs"]) or action not in _OF_PROOFS)
 
 
 def facts_of(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from service.api.dependencies import RuntimeOf
 from service.cases import Filters, acting_as
 from service.cases.states import Action, State
 from service.errors import Forbidden, Missing, ServiceError
-from service.pages.pairs import address_of, document_of, facts_of, pair_of
+from service.pages.pairs import address_of, document_of, facts_of, offered, pair_of
 from service.pages.rendering import page_router, render
 from service.pages.visitors import PORTAL_ROLES, Visiting, Visitor, allow
 from service.pages.words import KINDS, SILENCE, STATES
@@ -283,7 +283,7 @@ def _case(
         view=pair_of(document),
         facts=facts_of(document),
         address=address_of(document["listing"].get("url")),
-        actions=[entry for entry in _ACTIONS if entry[0] in document["allowed_actions"]],
+        actions=[entry for entry in _ACTIONS if offered(document, entry[0])],
     )
 
 

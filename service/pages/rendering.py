@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -71,16 +72,24 @@ def render(request: Request, template: str, *, status: int = 200, **values: obje
     return HTMLResponse(_templates().get_template(template).render(values), status_code=status)
 
 
+def moment(at: datetime | str) -> str:
+    """A time with its zone as people read it, from a value or from the interface's text: 5 March 2026, 14:07 UTC."""
+    told = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{told.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
 @functools.cache
 def _templates() -> jinja2.Environment:
     folder = Path(__file__).parent / "templates"
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["moment"] = moment
+    return environment
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OPERATOR_KEY
+from tests.e2e.shop import COFFEE, jpeg
+from tests.service.webhooks.conftest import until
 
 
 def test_a_brand_registers_and_is_verified_by_its_right(sign_in, page, tenant, service):
@@ -44,6 +46,25 @@ def test_a_key_is_shown_once_and_revoked(sign_in, service):
     row.get_by_role("button", name="Revoke").click()
     expect(operator.get_by_text("night shift")).to_have_count(0)
     assert service.keys.find(secret) is None
+
+
+def test_deliveries_are_listed_with_what_went_wrong(sign_in, tenant, service):
+    operator = sign_in(OPERATOR_KEY, "/operator/webhooks")
+    operator.get_by_label("Address").fill("https://hooks.example.com/in")
+    operator.get_by_label("Events").fill("reference.*")
+    operator.get_by_role("button", name="Make webhook").click()
+    expect(operator.get_by_role("dialog")).to_be_visible()
+    operator.get_by_role("button", name="Done").click()
+    tenant.add(jpeg(COFFEE))  # its message goes to a name that leads nowhere
+    [hook] = service.webhooks.list().items
+    until(lambda: [item for item in service.webhooks.deliveries(hook.id).items if item.last_error])
+    operator.get_by_role("link", name="Deliveries").click()
+    expect(operator.get_by_text("reference.active")).to_be_visible()
+    expect(operator.get_by_text("The host of the URL is not known.")).to_be_visible()
+    operator.on("dialog", lambda dialog: dialog.accept())
+    operator.get_by_role("button", name="Delete").click()
+    expect(operator.get_by_text("No webhooks yet")).to_be_visible()
+    assert service.webhooks.list().items == []
 
 
 def test_a_brand_may_not(sign_in, tenant, watch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -38,6 +40,11 @@ def test_the_brand_confirms_and_writes(sign_in, tenant, case):
     portal.get_by_label("Why", exact=True).fill("Our photograph of 2021")
     portal.get_by_role("button", name="Confirm").click()
     expect(portal.locator(".title-row .badge").get_by_text("held")).to_be_visible()
+    expect(portal.locator(".title-row").last).to_contain_text(
+        re.compile(r"seller has until \d+ \w+ \d{4}, \d\d:\d\d UTC")
+    )
+    expect(portal.get_by_role("button", name="Withdraw the claim")).to_be_visible()
+    expect(portal.get_by_role("button", name="proof")).to_have_count(0)  # none was sent
     assert states(tenant) == ["held"]
 
 

@@ -1,7 +1,8 @@
 // Forms that call the HTTP interface: `data-call="POST /v1/keys"`. Fields become JSON, or multipart where a file is.
 //
 // A field's `data-as` says what it is: `number`, `flag`, `list` or `numbers` (between commas or lines). What is empty is left out.
-// The answer's `data-secret` member is shown once; otherwise the page is loaded again.
+// The answer's `data-secret` member is shown once; otherwise the page is loaded again,
+// or the one that `data-back` names.
 
 import { call } from "./api.js";
 
@@ -22,7 +23,8 @@ document.addEventListener("submit", async (event) => {
     const told = answer.status === 204 ? {} : await answer.json();
     if (form.dataset.receipt) return receipt(form, told[form.dataset.receipt]);
     if (form.dataset.secret && told[form.dataset.secret]) return reveal(told[form.dataset.secret]);
-    location.reload();
+    if (form.dataset.back) location.assign(form.dataset.back);
+    else location.reload();
   } catch (error) {
     say(form, `${error.title ?? "Something went wrong"}. ${error.detail ?? error}`);
   } finally {
