@@ -93,6 +93,15 @@ class Negatives:
             found = [Negative(**row._mapping) for row in connection.execute(query)]
         return Page(found[:limit], encode_cursor(found[limit - 1].pk) if len(found) > limit else None)
 
+    def get(self, brand_id: str, negative_id: str) -> Negative:
+        """One by its id; `NotFound`, also for another's."""
+        mine = sa.and_(NEGATIVES.c.id == negative_id, NEGATIVES.c.brand_id == brand_id)
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(*_COLUMNS).where(mine)).one_or_none()
+        if row is None:
+            raise NotFound("The brand has no such picture.")
+        return Negative(**row._mapping)
+
     def delete(self, brand_id: str, negative_id: str) -> str:
         """Forget one; `NotFound`, also for another's. Returns the SHA-256 of its picture, for the caller to release."""
         mine = sa.and_(NEGATIVES.c.id == negative_id, NEGATIVES.c.brand_id == brand_id)

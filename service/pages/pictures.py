@@ -1,4 +1,4 @@
-"""Pictures for the pages: what an address holds, and thumbnails of references. Answers and refusals as the API's.
+"""Pictures for the pages: what an address holds, thumbnails of references and of negatives. Answered as the API does.
 
 A fetched picture passes the address guard and the decoder and leaves as a JPEG of the pixels that would be judged;
 the foreign bytes themselves never reach the browser.
@@ -54,6 +54,20 @@ async def show_thumbnail(
     if reference.brand_id != brand_id:
         raise Missing
     return jpeg(await result_of(runtime.previews.thumbnail(reference.sha256)), "private, max-age=3600")
+
+
+@router.get("/portal/negatives/{brand_id}/{negative_id}")
+async def show_negative(
+    brand_id: str,
+    negative_id: str,
+    runtime: RuntimeOf,
+    principal: Annotated[Principal, Depends(require("brand", "reviewer"))],
+) -> Response:
+    """A small JPEG of a picture that is never flagged for the brand."""
+    if not principal.may_see_brand(brand_id):
+        raise Missing
+    negative = await run_in_threadpool(runtime.negatives.get, brand_id, negative_id)
+    return jpeg(await result_of(runtime.previews.thumbnail(negative.sha256)), "private, max-age=3600")
 
 
 def jpeg(data: bytes, cache: str) -> Response:

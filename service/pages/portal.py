@@ -35,6 +35,7 @@ _TABS: Final = (
     ("Matches", "/portal/matches"),
     ("Cases", "/portal/cases"),
     ("Authorised use", "/portal/authorised"),
+    ("Never flagged", "/portal/negatives"),
     ("Policy", "/portal/policy"),
     ("Messages", "/portal/messages"),
 )
@@ -209,6 +210,20 @@ def add_authorisation(
         return _authorised(request, runtime, visitor, of, None, problem=said, sent=sent)
     runtime.authorised.add(of.id, new, created_by=visitor.principal.key_id)
     return RedirectResponse(_link(visitor, of, "/portal/authorised"), status_code=303)
+
+
+@router.get("/portal/negatives")
+def show_negatives(
+    request: Request,
+    runtime: RuntimeOf,
+    visitor: Visiting,
+    brand: BrandQuery = "",
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Pictures that are never flagged for the brand."""
+    of = _brand_of(runtime, visitor, brand)
+    page = runtime.negatives.list(of.id, limit=_SHOWN, cursor=cursor)
+    return _page(request, visitor, of, "portal_negatives.html", items=page.items, next_cursor=page.next_cursor)
 
 
 @router.post("/portal/authorised/{authorisation_id}/delete")

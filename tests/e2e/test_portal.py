@@ -65,6 +65,30 @@ def test_what_is_authorised_no_longer_counts(sign_in, tenant, watch):
     expect(portal.locator(".allowed")).to_have_count(0)
 
 
+def test_a_picture_is_never_flagged_until_it_is_again(sign_in, tenant, tmp_path, watch):
+    watch.expect(409)
+    tenant.add(jpeg(COFFEE))
+    picture = tmp_path / "advert.jpg"
+    picture.write_bytes(jpeg(COFFEE))
+    portal = sign_in(tenant.key, "/portal/negatives")
+    portal.get_by_label("Picture").set_input_files(picture)
+    portal.get_by_label("Note").fill("<i>Advert</i> of 2020")
+    portal.get_by_role("button", name="Add").click()
+    expect(portal.locator(".allowed")).to_contain_text("<i>Advert</i> of 2020")
+    expect(portal.locator(".allowed img")).to_have_js_property("complete", value=True)
+    assert portal.locator(".allowed img").evaluate("image => image.naturalWidth") > 0
+    portal.get_by_label("Picture").set_input_files(picture)
+    portal.get_by_role("button", name="Add").click()
+    expect(portal.get_by_role("alert").last).to_be_visible()  # it is there already
+    found = send(tenant, f"{tenant.id}-advert")
+    assert found["decision"] == "clear"
+    assert found["matches"][0]["suppressed_by"].startswith("neg_")
+    portal.on("dialog", lambda dialog: dialog.accept())
+    portal.get_by_role("button", name="Flag again").click()
+    expect(portal.get_by_text("No picture is exempt yet")).to_be_visible()
+    assert send(tenant, f"{tenant.id}-again")["decision"] == "review"
+
+
 def test_a_policy_is_tried_and_then_applied(sign_in, tenant, case):
     right = {"type": "copyright", "title": "Photographs", "owner": "Northfield Optics", "territories": []}
     assert tenant.client.post(f"/v1/brands/{tenant.id}/rights", json=right).status_code == 201

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OPERATOR_KEY
@@ -42,3 +44,17 @@ def test_a_request_without_the_token_changes_nothing(page, sign_in, watch):
     page.goto("/catalog")
     expect(page.get_by_role("heading", name="Catalogues")).to_be_visible()
     expect(page.get_by_text("Forged")).to_have_count(0)
+
+
+def test_a_one_time_link_signs_in_once_when_it_is_pressed(page, service, tenant, watch):
+    watch.expect(410)
+    reviewer, _ = service.keys.create("reviewer", "Ana")
+    link = tenant.client.post(f"/v1/keys/{reviewer.id}/sign-in-link").json()["url"]
+    address = urlsplit(link)
+    page.goto(f"{address.path}?{address.query}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Review desk")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{address.path}?{address.query}")
+    expect(page.get_by_role("button", name="Sign in")).to_have_count(0)
+    service.keys.delete(reviewer.id)
