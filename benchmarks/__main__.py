@@ -1,4 +1,4 @@
-"""`python -m benchmarks [recall|index|clean|cases|http|replay|webhooks]`: measure, print by the targets, write JSON.
+"""`python -m benchmarks [NAME …]`: measure, print by the targets, write JSON. `--help` lists the names.
 
 All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, clean, http, index, recall, replay, webhooks
+from benchmarks import cases, clean, http, index, recall, replay, saving, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
@@ -25,6 +25,7 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
     "cases": (lambda options: cases.measure(options.cases), cases.TARGETS),
     "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
+    "saving": (lambda _options: saving.measure(), saving.TARGETS),
     "webhooks": (lambda _options: webhooks.measure(), webhooks.TARGETS),
 }
 

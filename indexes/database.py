@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects.postgresql import JSONB
 
-from indexes.errors import DatabaseAway, StorageFailed, Unstorable
+from indexes.errors import DatabaseAway, Deadlock, StorageFailed, Unstorable
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -37,6 +37,7 @@ _SQLITE_TROUBLE = (
     "database is locked",
 )
 _CONNECT_SECONDS = 5
+_DEADLOCK = "40P01"
 _READ_ONLY = "25006"
 """SQLSTATE of a PostgreSQL that takes no writes, such as a standby."""
 
@@ -103,13 +104,13 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection in a read transaction: its queries see one moment, and what is written on it is rolled back."""
-        with _told_apart(), self._reading.connect() as connection:
+        with told_apart(), self._reading.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A connection in one transaction, committed (and on disk) when the block ends without an error."""
-        with self._writer, _told_apart(), self.engine.connect() as connection:
+        with self._writer, told_apart(), self.engine.connect() as connection:
             connection.execution_options(brandwarden_write=True)
             with connection.begin():
                 yield connection
@@ -142,8 +143,11 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 
 @contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Trouble of the machine and values of strangers get errors of their own; mistakes of ours stay as they are."""
+def told_apart() -> Iterator[None]:
+    """Trouble of the machine (`StorageFailed`) and values of strangers (`Unstorable`) get errors of their own.
+
+    Mistakes of ours stay as they are. After the first nothing is left of a transaction.
+    """
     try:
         yield
     except (exc.DataError, UnicodeEncodeError) as error:
@@ -174,6 +178,8 @@ def _explained(error: exc.DBAPIError) -> StorageFailed:
         return StorageFailed(
             f"The database could not be written ({error.orig}); free or remount its disk, then send again."
         )
+    if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
+        return Deadlock("Two writes waited for each other and this one gave way; send again.")
     # Without a state it is about the connection, and names addresses that are nobody's business.
     said = str(error.orig).partition("\n")[0] if getattr(error.orig, "sqlstate", None) else "no connection"
     return DatabaseAway(f"The database is away or refuses to work ({said}); send again once it is mended.")

@@ -35,6 +35,10 @@ class DatabaseAway(StorageFailed):
     """The database server does not answer, or not as it should; it is expected back."""
 
 
+class Deadlock(DatabaseAway):
+    """Two transactions waited for each other and the database ended this one; another try may well succeed."""
+
+
 class Unstorable(IndexesError):
     """A value that no database takes, such as a zero character or a number out of range."""
 

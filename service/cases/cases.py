@@ -8,7 +8,7 @@ tenants: whether somebody may see a case is the question of `CaseReader.find_for
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
@@ -82,6 +82,10 @@ class Cases(CaseReader):
     def open_for(self, connection: sa.Connection, result: ListingResult) -> dict[str, str]:
         """The case of each match of a result that is being saved, by match id; opens those there are to open."""
         return self._opening.open_for(connection, result)
+
+    def among(self, connection: sa.Connection, names: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of the listings, marketplace and listing id, that have a case of any state."""
+        return records.listings_among(connection, names)
 
     def open_noticed(
         self,

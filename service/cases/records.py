@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,15 @@ def of_listing(connection: sa.Connection, marketplace: str, listing_id: str) -> 
     """Every case of a listing, oldest first, held until the transaction ends."""
     named = sa.select(CASES).where(CASES.c.marketplace == marketplace, CASES.c.listing_id == listing_id)
     return [_case(row) for row in connection.execute(named.order_by(CASES.c.pk).with_for_update())]
+
+
+def listings_among(connection: sa.Connection, names: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Those of the listings, marketplace and listing id, that have a case."""
+    if not names:
+        return frozenset()
+    named = sa.tuple_(CASES.c.marketplace, CASES.c.listing_id)
+    query = sa.select(CASES.c.marketplace, CASES.c.listing_id).where(named.in_(names))
+    return frozenset((row.marketplace, row.listing_id) for row in connection.execute(query))
 
 
 def page(connection: sa.Connection, filters: Filters, limit: int, cursor: str | None) -> Page[Case]:

@@ -19,8 +19,9 @@ from indexes.paging import Page
 from service.errors import BodyTooLarge
 from service.fetch_queue import Fetches, FetchQueue
 from service.listings.judging import Judgement, Outcome, ReadBook, Recognise, judge, nothing_known, refuse_hopeless
-from service.listings.store import BrandsGone, ListingStore
+from service.listings.store import ListingStore
 from service.listings.values import BrandMatch, ImageSource, ListingInput, ListingResult
+from service.listings.writing import BrandsGone
 from service.pictures import PictureKeeper
 from service.pipeline import Checked, Pipeline
 from service.settings import Settings

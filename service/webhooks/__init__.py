@@ -6,8 +6,8 @@ transaction; the sender signs and delivers. Knows nothing of what the events mea
 
 from __future__ import annotations
 
-from service.webhooks.outbox import Outbox, Payload
+from service.webhooks.outbox import Message, Outbox, Payload
 from service.webhooks.values import Delivery, DeliveryState, Webhook
 from service.webhooks.webhooks import Webhooks
 
-__all__ = ["Delivery", "DeliveryState", "Outbox", "Payload", "Webhook", "Webhooks"]
+__all__ = ["Delivery", "DeliveryState", "Message", "Outbox", "Payload", "Webhook", "Webhooks"]

@@ -7,7 +7,8 @@ here. What is rolled back is never told, and what is committed is told at least 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -18,10 +19,21 @@ from indexes.ids import new_id
 from service.sealing import Sealer
 from service.webhooks.rows import listening
 from service.webhooks.tables import DELIVERIES
+from service.webhooks.values import Webhook
 
 Payload: TypeAlias = dict[str, Any] | Callable[[], dict[str, Any]]
 PATIENCE: Final = timedelta(hours=72)
 """How long a delivery is tried before it is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that happened: where, what is told of it, what was decided, and what it is about."""
+
+    marketplace: str | None
+    payload: Payload
+    decision: str | None = None
+    subject: str | None = None
 
 
 class Outbox:
@@ -50,25 +62,21 @@ class Outbox:
 
         `subject` names what is told of, so that `forget` finds it when that is erased.
         """
-        return self.put_all(connection, event, marketplace, [payload], decision=decision, subject=subject)
+        return self.put_each(connection, event, [Message(marketplace, payload, decision, subject)])
 
     def put_all(
-        self,
-        connection: sa.Connection,
-        event: str,
-        marketplace: str | None,
-        payloads: Iterable[Payload],
-        *,
-        decision: str | None = None,
-        subject: str | None = None,
+        self, connection: sa.Connection, event: str, marketplace: str | None, payloads: Iterable[Payload]
     ) -> int:
         """As `put`, for the same thing happening to many."""
-        hooks = [hook for hook in listening(connection) if hook.wants(event, marketplace, decision)]
+        return self.put_each(connection, event, (Message(marketplace, payload) for payload in payloads))
+
+    def put_each(self, connection: sa.Connection, event: str, messages: Iterable[Message]) -> int:
+        """As `put`, for many; the endpoints are read once."""
+        hooks = listening(connection)
         if not hooks:
             return 0
         now = self._clock()
-        bodies = (_body(event, payload, now) for payload in payloads)
-        rows = [self._row(hook.pk, event, subject, body, now) for body in bodies for hook in hooks]
+        rows = [row for message in messages for row in self._rows(hooks, event, message, now)]
         if rows:
             connection.execute(sa.insert(DELIVERIES), rows)
             self._on_put()
@@ -78,6 +86,13 @@ class Outbox:
         """Erase what was told of `subject`, and what is still to be told, but for the moves of cases."""
         over = sa.or_(DELIVERIES.c.state != "pending", ~DELIVERIES.c.event.startswith("case."))
         connection.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.subject == subject, over))
+
+    def _rows(self, hooks: Sequence[Webhook], event: str, message: Message, now: datetime) -> list[dict[str, Any]]:
+        wanting = [hook for hook in hooks if hook.wants(event, message.marketplace, message.decision)]
+        if not wanting:
+            return []
+        body = _body(event, message.payload, now)
+        return [self._row(hook.pk, event, message.subject, body, now) for hook in wanting]
 
     def _row(self, webhook_pk: int, event: str, subject: str | None, body: bytes, now: datetime) -> dict[str, Any]:
         delivery_id = new_id("msg")
