@@ -134,10 +134,10 @@ def screenshot(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
 
 
 def paste(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
-    """Pasted on another photo at 35 to 75 % of its sides."""
+    """Pasted on another photo at 28 to 75 % of its sides."""
     canvas = other.copy()
     height, width = canvas.shape[:2]
-    share = rng.uniform(0.35, 0.75)
+    share = rng.uniform(0.28, 0.75)
     small = _fitted(pixels, int(width * share), int(height * share))
     top, left = rng.integers(0, height - small.shape[0] + 1), rng.integers(0, width - small.shape[1] + 1)
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
@@ -145,8 +145,9 @@ def paste(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
 
 
 def collage(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
-    """One cell of a 2 by 2 collage; the rest are pieces of another photo."""
+    """One cell of a 2 by 2 collage, now and then flipped; the rest are pieces of another photo."""
     side = int(rng.integers(180, 320))
+    pixels = pixels[:, ::-1] if rng.random() < 0.3 else pixels
     cells = [cv2.resize(light_crop(other, rng, other), (side, side)) for _ in range(3)]
     cells.insert(int(rng.integers(0, 4)), _filled(pixels, side))
     gap = np.full((side, int(rng.integers(1, 8)), 3), 255, np.uint8)
@@ -190,10 +191,10 @@ def small_crop(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
 
 
 def covered(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
-    """A piece of another photo over 20 to 36 % of the picture: a band or a block."""
+    """A piece of another photo over 20 to 45 % of the picture: a band or a block."""
     canvas = pixels.copy()
     height, width = canvas.shape[:2]
-    share = rng.uniform(0.2, 0.36)
+    share = rng.uniform(0.2, 0.45)
     across, down = ((1.0, share), (share, 1.0), (np.sqrt(share), np.sqrt(share)))[int(rng.integers(3))]
     rows, columns = max(8, int(height * down)), max(8, int(width * across))
     top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)

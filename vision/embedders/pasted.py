@@ -12,16 +12,19 @@ from typing import Final
 
 import numpy as np
 
-from vision.boxes import Box
+from vision.boxes import WHOLE, Box
 from vision.embedding import MAX_QUERY_PHOTO_VECTORS, Insert, Pixels, Regions, Vectors
 from vision.images import resize
 from vision.inserts import inserts
+from vision.lines import without_lines
 from vision.regions import PHOTO_LAYOUT
 
-MOST: Final = 3
-"""Passes are dear: of more pictures than this in a picture the clearest are cut out."""
+MOST: Final = 4
+"""Passes are dear: of more pictures than this in a picture the clearest are cut out. A collage of four has four."""
 
 _LIKE: Final = 0.6
+_MIDDLE: Final = PHOTO_LAYOUT[:2]
+_QUARTERS: Final = PHOTO_LAYOUT[2:]
 
 
 def found_in(pixels: Pixels) -> tuple[Box, ...]:
@@ -30,9 +33,24 @@ def found_in(pixels: Pixels) -> tuple[Box, ...]:
 
 
 def cut_out(pixels: Pixels, found: Sequence[Box], side: int) -> tuple[Insert, ...]:
-    """What was `found` in `pixels`, each scaled to `side` by `side`; what a region of the layout holds is left."""
-    kept = [box for box in found if all(box.iou(region) < _LIKE for region in PHOTO_LAYOUT)][:MOST]
+    """What was `found` in `pixels`, each scaled to `side` by `side`, the quarters of a collage first.
+
+    A cell of a collage is cut although a region of the layout holds it: on the dense map its neighbours show through.
+    What is hardly anywhere in plain photographs costs nothing there; what the whole or the centre holds is left.
+    """
+    kept = [box for box in found if not _like(box, _MIDDLE)]
+    kept = sorted(kept, key=lambda box: not _like(box, _QUARTERS))[:MOST]
     return tuple(Insert(box, resize(_inside(pixels, box), side, side)) for box in kept)
+
+
+def unruled(pixels: Pixels, side: int) -> tuple[Insert, ...]:
+    """The whole of `pixels` without the lines drawn across it, scaled to `side` by `side`; nothing without lines."""
+    clean = without_lines(pixels)
+    return () if clean is None else (Insert(WHOLE, resize(clean, side, side)),)
+
+
+def _like(box: Box, others: Sequence[Box]) -> bool:
+    return any(box.iou(other) >= _LIKE for other in others)
 
 
 def _inside(pixels: Pixels, box: Box) -> Pixels:
@@ -46,10 +64,15 @@ def _inside(pixels: Pixels, box: Box) -> Pixels:
 
 
 def beside(regions: Regions, pasted: tuple[Insert, ...], vectors: Vectors) -> Regions:
-    """`regions` with the `vectors` `[k, d]` of what was pasted before the last of the layout, at most 6 in all."""
+    """`regions` with the `vectors` `[k, d]` of what was pasted, at most 6 in all.
+
+    What was pasted takes the place of the regions it is like, and of the last ones where that is not enough.
+    """
     if not pasted:
         return regions
-    kept = MAX_QUERY_PHOTO_VECTORS - len(pasted)
-    boxes = (*regions.boxes[:kept], *(insert.box for insert in pasted))
+    own = [insert.box for insert in pasted]
+    kept = [number for number, box in enumerate(regions.boxes) if box in _MIDDLE or not _like(box, own)]
+    kept = kept[: MAX_QUERY_PHOTO_VECTORS - len(pasted)]
+    boxes = (*(regions.boxes[number] for number in kept), *own)
     weights = np.ones(len(boxes), np.float32)
-    return Regions(boxes, np.concatenate([regions.vectors[:kept], vectors]), weights)
+    return Regions(boxes, np.concatenate([regions.vectors[kept], vectors]), weights)

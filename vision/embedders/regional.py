@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.boxes import WHOLE
-from vision.embedders.pasted import beside, cut_out, found_in
+from vision.embedders.pasted import MOST, beside, cut_out, found_in, unruled
 from vision.embedders.texts import TextTower
 from vision.embedders.views import View, crop_view, logo_views
 from vision.embedding import (
@@ -75,9 +75,10 @@ class RegionEmbedder(ABC, Generic[F]):
         return self._engine
 
     def prepare(self, pixels: Pixels) -> Prepared:
-        """Squash one picture to the model's square input, and what was pasted into it."""
+        """Squash one picture to the model's square input, what was pasted into it, and itself without drawn lines."""
         pasted = found_in(pixels)
-        return Prepared(resize(pixels, self._side, self._side), WHOLE, cut_out(pixels, pasted, self._side), pasted)
+        inserts = (*unruled(pixels, self._side), *cut_out(pixels, pasted, self._side))[:MOST]
+        return Prepared(resize(pixels, self._side, self._side), WHOLE, inserts, pasted)
 
     def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
         """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all.
