@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, clean, http, index, recall, replay, saving, webhooks
+from benchmarks import cases, clean, http, index, promotion, recall, replay, saving, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
@@ -27,6 +27,10 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
     "saving": (lambda _options: saving.measure(), saving.TARGETS),
     "webhooks": (lambda _options: webhooks.measure(), webhooks.TARGETS),
+    "promotion": (
+        lambda options: promotion.measure(min(options.uploads, 60), options.candidate, options.gate),
+        promotion.TARGETS,
+    ),
 }
 
 
@@ -40,6 +44,8 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
     parser.add_argument("--pictures", type=int, default=200, help="pictures of clean listings checked on one core")
     parser.add_argument("--results", type=int, default=100_000, help="stored results a policy is tried on")
+    parser.add_argument("--candidate", help="a model to promote instead of the shipped one with turned vectors")
+    parser.add_argument("--gate", type=Path, help="the report of the gate that it passed")
     options = parser.parse_args()
     console = Console()
     console.print(" · ".join(f"{name} {value}" for name, value in describe_machine().items()), highlight=False)

@@ -1,19 +1,41 @@
-"""`brandwarden-train`: train, judge and ship models. Each subcommand calls one module of this package."""
+"""`brandwarden-train`: train, judge and ship models. Each subcommand calls one module of this package.
+
+What a person can mend (a folder, a model, a file) is one line and an exit status of 2; any other error keeps its
+traceback, for it is ours.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from typing import Final
+
 import typer
 
+from indexes.errors import CalibrationError
 from training.background import background
 from training.calibrate import calibrate, floors
+from training.datasets import DataMissing
 from training.evaluate import evaluate, report
 from training.export import export
 from training.fit.command import fit, judge, words
-from training.gate import gate
+from training.fit.config import ConfigError
+from training.gate import NotComparable, gate
 from training.inspection import inspect
 from training.promotion import promote, rollback
+from training.readers import SourceError
+from training.readers.tables import TableError
+from vision.errors import ModelError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, judge and ship Brandwarden models.")
+MENDABLE: Final = (
+    DataMissing, ModelError, CalibrationError, ConfigError, SourceError, TableError, NotComparable, FileNotFoundError,
+)  # fmt: skip
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Train, judge and ship Brandwarden models.",
+    pretty_exceptions_enable=False,
+)
 
 app.command("fit")(fit)
 app.command("words")(words)
@@ -30,6 +52,18 @@ app.command("rollback")(rollback)
 app.command("report")(report)
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status."""
+    try:
+        app(args=list(arguments), prog_name="brandwarden-train")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except MENDABLE as error:
+        typer.echo(f"brandwarden-train: {error}", err=True)
+        return 2
+    return 0
+
+
 def main() -> None:
-    """Run the command line."""
-    app()
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

@@ -57,7 +57,8 @@ def evaluate_model(
     with tempfile.TemporaryDirectory() as passing:
         plan = Model.of(embedder, calibration, protocol, folder or Path(passing), per_kind=per_kind)
         plan.enrol()
-        return run(plan)
+        with showing(f"{protocol.name}: {plan.by}") as progress:
+            return run(plan, progress)
 
 
 def evaluate(  # noqa: PLR0917 - each is a named option of the command
@@ -76,10 +77,11 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
     Without names the protocols on the development photographs (BRANDWARDEN_DATA), and those on pictures that packages
     carry where there are none.
     """
+    chosen = protocols(protocol or _whatever_runs(), subset)
+    rivals = {one.name: peers_of(peers, one.kind) if one.name != "shelves" else [] for one in chosen}
     embedder = load_embedder(model)
     path = calibration or calibration_path(model)
     judge = calibration_for(path, embedder)
-    chosen = protocols(protocol or _whatever_runs(), subset)
     every: list[Outcomes] = []
     missing: list[str] = []
     for one in chosen:
@@ -87,7 +89,7 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
         plan.enrol()
         with showing(f"{one.name}: {plan.by}") as progress:
             every += run(plan, progress, workers=workers)
-        for peer in peers_of(peers, one.kind) if one.name != "shelves" else ():
+        for peer in rivals[one.name]:
             try:
                 with showing(f"{one.name}: {peer}") as progress:
                     every += run(Rival(peer, one, out / "kept"), progress, workers=workers)
@@ -121,7 +123,10 @@ def report(
     into: Annotated[Path | None, typer.Option(help="A page to put the figures into, between its markers.")] = None,
 ) -> None:
     """Print the figures of evaluations as Markdown, or put them into a page such as docs/evaluation.md."""
-    made = [json.loads(path.read_text(encoding="utf-8")) for path in source or [OUT / "evaluation.json"]]
+    paths = source or [OUT / "evaluation.json"]
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise typer.BadParameter(f"{', '.join(missing)} is not there; brandwarden-train evaluate writes it")
+    made = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     text = "\n".join(markdown(one) for one in made)
     if into is None:
         typer.echo(text)
@@ -156,7 +161,8 @@ def peers_of(names: str, kind: Kind) -> list[str]:
         return list(every) if names == "all" else []
     asked = [name.strip() for name in names.split(";")]
     if unknown := [name for name in asked if all(name not in some for some in PEERS.values())]:
-        raise typer.BadParameter(f"there is no peer {', '.join(unknown)}: choose of {'; '.join(every)}")
+        known = "; ".join(name for some in PEERS.values() for name in some)
+        raise typer.BadParameter(f"there is no peer {', '.join(unknown)}: choose of {known}")
     return [name for name in every if name in asked]
 
 
