@@ -8,13 +8,14 @@ writer apart.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexes.embeddings import SLOTS, Rows
 from indexes.errors import SnapshotDamaged
+from indexes.planner import Shape
 from vision.embedding import Vectors
 
 _ROOM = 1024
@@ -24,7 +25,7 @@ _BLOCK = 64
 class ExactIndex:
     """Ids and vectors in two arrays with room to grow; a removed row is overwritten by one from the end."""
 
-    shape = "exact"
+    shape: Final[Shape] = "exact"
 
     def __init__(self, dim: int) -> None:
         self.dim = dim

@@ -22,6 +22,7 @@ from indexes.database import Database
 from indexes.embeddings import SLOTS, Embeddings
 from indexes.errors import SnapshotDamaged, SpaceMismatch, StorageFailed
 from indexes.pair import Candidate, IndexPair, Progress
+from indexes.planner import Allowance
 from indexes.snapshots import Snapshot, Snapshots
 from vision.embedding import KINDS, Kind, Space, Vectors
 
@@ -34,22 +35,34 @@ _STEP = 1_000  # changes applied at a time, so that searches get their turn in b
 class Gallery:
     """Searchable vectors of one space. Every method may be called from any thread."""
 
-    def __init__(self, database: Database, space: Space, directory: Path) -> None:
+    def __init__(self, database: Database, space: Space, directory: Path, allowance: Allowance | None = None) -> None:
         self.space = space
+        self._allowance = allowance or Allowance()
         self._changes = Changes(database)
         self._embeddings = Embeddings(database, space)
-        self._snapshots = Snapshots(directory, space, self._changes.catalogue())
+        self._snapshots = Snapshots(directory, space, self._changes.catalogue(), self._allowance)
         self._following = threading.Lock()  # one catch-up at a time, in order
         self._building = threading.Lock()  # one rebuild or snapshot at a time
-        self._pair = IndexPair.empty(space, 0)
+        self._pair = IndexPair.empty(space, 0, self._allowance)
         self._snapshot_generation = 0
         self._quarantined: list[str] = []
         self._opened: dict[str, Any] = {"from": "nothing", "seconds": 0.0}
 
     @classmethod
-    def open(cls, database: Database, space: Space, directory: Path, *, progress: Progress | None = None) -> Gallery:
-        """Open the gallery of `space`, snapshots below `directory`; in step with SQL when it returns."""
-        gallery = cls(database, space, directory)
+    def open(
+        cls,
+        database: Database,
+        space: Space,
+        directory: Path,
+        *,
+        allowance: Allowance | None = None,
+        progress: Progress | None = None,
+    ) -> Gallery:
+        """Open the gallery of `space`, snapshots below `directory`; in step with SQL when it returns.
+
+        `allowance` bounds each of its indexes.
+        """
+        gallery = cls(database, space, directory, allowance)
         with gallery._building:
             gallery._open(progress)
         return gallery
@@ -130,6 +143,7 @@ class Gallery:
             "newest_generation": newest,
             "stale": self.generation < newest,
             "vectors": self.vectors,
+            "shapes": self._pair.shapes(),
             "without_vectors": self._embeddings.missing(),
             "opened": dict(self._opened),
             "snapshot_generation": self._snapshot_generation,
@@ -194,7 +208,14 @@ class Gallery:
     def _rebuild(self, progress: Progress | None) -> None:
         while True:
             generation = self._changes.generation()
-            pair = IndexPair.build(self.space, self._embeddings, generation, progress)
+            pair = IndexPair.build(
+                self.space,
+                self._embeddings,
+                generation,
+                scratch=self._snapshots.directory,
+                allowance=self._allowance,
+                progress=progress,
+            )
             if self._follow(pair):
                 break
         self._swap(pair)

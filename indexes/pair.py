@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from indexes.changes import Change
 from indexes.embeddings import SLOTS, Embeddings, Rows
+from indexes.planner import Allowance, Shape
 from indexes.sharing import SharedLock
 from indexes.vectors import VectorIndex
 from vision.embedding import KINDS, Kind, Space, Vectors
@@ -43,21 +45,36 @@ class IndexPair:
         self.lock = SharedLock()
 
     @classmethod
-    def empty(cls, space: Space, generation: int) -> IndexPair:
+    def empty(cls, space: Space, generation: int, allowance: Allowance | None = None) -> IndexPair:
         """Two indexes without a vector."""
-        return cls({kind: VectorIndex(space.dim(kind)) for kind in KINDS}, generation)
+        return cls({kind: VectorIndex(space.dim(kind), allowance) for kind in KINDS}, generation)
 
     @classmethod
     def build(
-        cls, space: Space, embeddings: Embeddings, generation: int, progress: Progress | None = None
+        cls,
+        space: Space,
+        embeddings: Embeddings,
+        generation: int,
+        *,
+        scratch: Path,
+        allowance: Allowance | None = None,
+        progress: Progress | None = None,
     ) -> IndexPair:
-        """Both indexes from SQL. `generation` was read before, so what changed meanwhile is replayed afterwards."""
+        """Both indexes from SQL, large files of theirs below `scratch`.
+
+        `generation` was read before, so what changed meanwhile is replayed afterwards.
+        """
         totals = {kind: embeddings.count(kind) for kind in KINDS}
         meter = _Meter(sum(totals.values()), progress)
         return cls(
             {
                 kind: VectorIndex.build(
-                    space.dim(kind), totals[kind], _sampler(embeddings, kind), meter.watch(embeddings.stream(kind))
+                    space.dim(kind),
+                    totals[kind],
+                    _sampler(embeddings, kind),
+                    meter.watch(embeddings.stream(kind)),
+                    scratch=scratch,
+                    allowance=allowance,
                 )
                 for kind in KINDS
             },
@@ -96,6 +113,10 @@ class IndexPair:
     def totals(self) -> dict[Kind, int]:
         """Number of vectors by kind."""
         return {kind: index.total for kind, index in self.indexes.items()}
+
+    def shapes(self) -> dict[Kind, Shape]:
+        """Shape by kind."""
+        return {kind: index.shape for kind, index in self.indexes.items()}
 
     @property
     def overdue(self) -> bool:

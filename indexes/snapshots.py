@@ -21,6 +21,7 @@ from typing import Any
 
 from indexes.errors import SnapshotDamaged, StorageFailed
 from indexes.pair import IndexPair
+from indexes.planner import Allowance
 from indexes.vectors import VectorIndex
 from vision.embedding import KINDS, Kind, Space
 
@@ -42,11 +43,18 @@ class Snapshot:
 class Snapshots:
     """The snapshots of one space and one catalogue below `directory`."""
 
-    def __init__(self, directory: Path, space: Space, catalogue: int) -> None:
+    def __init__(self, directory: Path, space: Space, catalogue: int, allowance: Allowance | None = None) -> None:
         self._root = directory
+        self._allowance = allowance
+        self._digests: dict[tuple[int, ...], str] = {}  # of files that the next snapshot may link again
         self._directory = directory / hashlib.sha256(space.id.encode()).hexdigest()[:16]
         self._space = space
         self._catalogue = catalogue
+
+    @property
+    def directory(self) -> Path:
+        """Where the snapshots of this space lie; it may not be there yet."""
+        return self._directory
 
     def newest_first(self) -> list[Snapshot]:
         """What is there, unverified, the highest generation first."""
@@ -62,7 +70,9 @@ class Snapshots:
         try:
             manifest = self._verified(snapshot)
             indexes: dict[Kind, VectorIndex] = {
-                kind: VectorIndex.load(snapshot.path, kind, manifest["indexes"][kind], self._space.dim(kind))
+                kind: VectorIndex.load(
+                    snapshot.path, kind, manifest["indexes"][kind], self._space.dim(kind), self._allowance
+                )
                 for kind in KINDS
             }
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -103,13 +113,15 @@ class Snapshots:
             generation = pair.generation
             indexes = {kind: index.save(building, kind) for kind, index in pair.indexes.items()}
         files = sorted(path for path in building.iterdir() if path.is_file())
+        digests = {path: self._digests.get(_identity(path)) or _sha256(path) for path in files}
+        self._digests = {_identity(path): digest for path, digest in digests.items()}
         manifest = {
             "format": _FORMAT,
             "space": self._space.id,
             "catalogue": self._catalogue,
             "generation": generation,
             "indexes": indexes,
-            "files": {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in files},
+            "files": {path.name: {"size": path.stat().st_size, "sha256": digests[path]} for path in files},
         }
         (building / _MANIFEST).write_text(json.dumps(manifest | {"checksum": _checksum(manifest)}, indent=1))
         for path in (*files, building / _MANIFEST, building):
@@ -139,6 +151,7 @@ class Snapshots:
             raise SnapshotDamaged("Its list of files does not agree with its indexes.")
         for name in named:
             _verify(snapshot.path / name, manifest["files"][name])
+            self._digests[_identity(snapshot.path / name)] = manifest["files"][name]["sha256"]
         return manifest
 
     def _drop_old(self) -> None:
@@ -161,6 +174,12 @@ def _verify(path: Path, stated: dict[str, Any]) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written, and does not when it gets another name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _checksum(manifest: dict[str, Any]) -> str:

@@ -118,6 +118,10 @@ class Settings:
     """Share of the live listings that a new model judges in shadow, unless the step says otherwise."""
     snapshot_every: int = 2_000
     """Index changes after which a snapshot is written in the background."""
+    index_recall: float = 0.99
+    """Share of the true ten nearest vectors that a search in an index is to find; 1 compares everything."""
+    index_memory_mb: int = 0
+    """What each index may occupy; 0 is a quarter of the machine's memory."""
     log_format: str = "json"
 
     standing_days: float = 90.0

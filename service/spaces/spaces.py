@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from indexes.background import Background
 from indexes.database import Database
 from indexes.gallery import Candidate, Gallery
+from indexes.planner import Allowance
 from indexes.sharing import SharedLock
 from service.errors import ServiceError
 from service.pipeline import Engine
@@ -200,7 +201,9 @@ class Spaces:
     def _add(self, model: Model) -> LoadedSpace:
         if (known := self._loaded.get(model.space.id)) is not None:
             return known
-        gallery = Gallery.open(self._database, model.space, self._settings.snapshots_dir)
+        settings = self._settings
+        allowance = Allowance(settings.index_recall, settings.index_memory_mb * 2**20 or None)
+        gallery = Gallery.open(self._database, model.space, settings.snapshots_dir, allowance=allowance)
         engine = Engine(model.embedder, self._makes_search(model, gallery), model.calibration.version)
         space = LoadedSpace(model, gallery, engine)
         self._loaded[space.id] = space

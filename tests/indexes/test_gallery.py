@@ -301,7 +301,7 @@ def test_an_outgrown_index_is_rebuilt_in_its_new_shape_and_keeps_finding(shop, m
     gallery = shop.open()
     made = [shop.add() for _ in range(60)]
     gallery.catch_up()
-    monkeypatch.setattr("indexes.vectors.EXACT_LIMIT", 100)
+    monkeypatch.setattr("indexes.planner.EXACT_LIMIT", 100)
     assert gallery.maintain(every=10_000)
     assert (shop.newest() / "photo.faiss").exists()
     assert not gallery.maintain(every=10_000)

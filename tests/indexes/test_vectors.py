@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from indexes import vectors as module
+from indexes import planner
 from indexes.embeddings import SLOTS, Rows
 from indexes.errors import SnapshotDamaged, SpaceMismatch
 from indexes.vectors import VectorIndex
@@ -37,17 +37,24 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.fixture(params=["exact", "inverted"])
-def built(request, rng, monkeypatch):
+def small_limits(monkeypatch, exact=1_000, halves=200_000):
+    """Let the larger shapes begin at sizes a test can fill."""
+    monkeypatch.setattr(planner, "EXACT_LIMIT", exact)
+    monkeypatch.setattr(planner, "HALVES_LIMIT", halves)
+
+
+@pytest.fixture(params=["exact", "halves", "bytes"])
+def built(request, rng, monkeypatch, tmp_path):
     """An index of each shape with 3,000 references of four brands (brand 1 + pk % 4), and its vectors by pk."""
-    if request.param == "inverted":
-        monkeypatch.setattr(module, "EXACT_LIMIT", 1_000)
+    if request.param != "exact":
+        small_limits(monkeypatch, halves=2_000 if request.param == "bytes" else 200_000)
     centres = unit(rng, 40, DIM)
     data = centres[rng.integers(40, size=3_001)] + 0.15 * rng.standard_normal((3_001, DIM)).astype(np.float32)
     data /= np.linalg.norm(data, axis=1, keepdims=True)
     pks = np.arange(1, 3_001)
     rows = Rows(pks * SLOTS, 1 + pks % 4, data[1:])
-    index = VectorIndex.build(DIM, 3_000, lambda count: data[1 : 1 + count], [rows])
+    index = VectorIndex.build(DIM, 3_000, lambda count: data[1 : 1 + count], [rows], scratch=tmp_path / "scratch")
+    assert index.shape == request.param
     return index, data
 
 
@@ -67,7 +74,7 @@ def test_chosen_brands_are_searched_exactly_and_alone(built, rng):
     queries = unit(rng, 8, DIM)  # far from everything: a narrow search would miss most of these
     for brands in (frozenset({2}), frozenset({1, 4})):
         members = np.array([pk for pk in range(1, 3_001) if 1 + pk % 4 in brands])
-        truth = members[true_best(queries, data[members].astype(np.float16).astype(np.float32), 20)]
+        truth = members[true_best(queries, data[members], 20)]
         assert [set(row) for row in found(index, queries, 20, brands)] == [set(row) for row in truth.tolist()]
     assert found(index, queries, 20, frozenset({9})) == [[]] * 8
     assert found(index, queries, 20, frozenset()) == [[]] * 8
@@ -144,5 +151,5 @@ def test_an_index_says_when_it_has_outgrown_its_shape(rng, monkeypatch):
     index = VectorIndex(DIM)
     index.add(rows_of(range(1, 101), unit(rng, 100, DIM)))
     assert not index.overdue
-    monkeypatch.setattr(module, "EXACT_LIMIT", 50)
+    small_limits(monkeypatch, exact=50)
     assert index.overdue
