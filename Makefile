@@ -11,7 +11,7 @@ STAMP := $(VENV)/installed
 CACHE := $(or $(TMPDIR),/tmp)/brandwarden-check-$(shell id -u)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve check bench bench-detection
+.PHONY: help install demo test serve check bench bench-speed bench-detection
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: $(STAMP) ## ruff, mypy strict and the import fences; writes nothing
 
 bench: $(STAMP) ## measure recall, speed and memory; prints the machine's name
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-speed: $(STAMP) ## load the service for minutes, beside its peers: benchmarks/results
+	$(BIN)/python -m benchmarks speed $(ARGS)
 
 bench-detection: $(STAMP) ## measure detection beside its peers: build/evaluation
 	$(BIN)/brandwarden-train evaluate --peers all --workers 2 $(ARGS)

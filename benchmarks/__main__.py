@@ -1,19 +1,22 @@
 """`python -m benchmarks [NAME …]`: measure, print by the targets, write JSON. `--help` lists the names.
 
 All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
+`python -m benchmarks speed` is a benchmark of its own with options of its own (`--help`).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, clean, http, index, promotion, recall, replay, saving, webhooks
+from benchmarks import cases, clean, index, promotion, recall, replay, saving, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
+from benchmarks.speed import command
 
 _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = {
     "recall": (lambda _options: recall.measure(), recall.TARGETS),
@@ -23,7 +26,6 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
         clean.TARGETS,
     ),
     "cases": (lambda options: cases.measure(options.cases), cases.TARGETS),
-    "http": (lambda options: http.measure(options.listings, references=options.uploads), http.TARGETS),
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
     "saving": (lambda _options: saving.measure(), saving.TARGETS),
     "webhooks": (lambda _options: webhooks.measure(), webhooks.TARGETS),
@@ -36,11 +38,12 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
 
 def main() -> int:
     """Run what was asked for; 0 when every target was met."""
+    if sys.argv[1:2] == ["speed"]:
+        return command.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*_MEASURES, []], help="what to measure (default: all)")
     parser.add_argument("--references", type=int, default=100_000, help="references in the index")
     parser.add_argument("--cases", type=int, default=10_000, help="open cases")
-    parser.add_argument("--listings", type=int, default=400, help="listings sent over HTTP")
     parser.add_argument("--uploads", type=int, default=100, help="references uploaded before the listings")
     parser.add_argument("--pictures", type=int, default=200, help="pictures of clean listings checked on one core")
     parser.add_argument("--results", type=int, default=100_000, help="stored results a policy is tried on")

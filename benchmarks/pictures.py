@@ -7,7 +7,8 @@ scikit-image carries. They are smaller than a listing's picture, so they are cro
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,12 +20,12 @@ from vision.embedding import Pixels
 from vision.images import decode, encode_jpeg, resize
 
 Part: TypeAlias = Literal["references", "listings"]
+Reader: TypeAlias = Callable[[], Pixels]
+"""Reads one photograph, uint8 `[h, w, 3]`."""
 _PACKAGED: dict[Part, tuple[str, ...]] = {
     "references": ("astronaut", "rocket", "retina", "immunohistochemistry"),
     "listings": ("coffee", "chelsea", "hubble_deep_field"),
 }
-COPY_EVERY = 50
-"""One listing in so many is an edited copy of a reference."""
 
 
 def data_folder() -> Path | None:
@@ -40,16 +41,27 @@ def source_name() -> str:
 
 def photographs(part: Part, limit: int = 400) -> list[Pixels]:
     """Up to `limit` real photographs, uint8 `[h, w, 3]`; the two parts share none."""
+    return [read() for read in readers(part, limit)]
+
+
+def readers(part: Part, limit: int, *, packages: bool = False) -> Sequence[Reader]:
+    """The same, each read when it is asked for; with `packages` also those of packages on shelves."""
     folder = data_folder()
     if folder is None:
-        return [np.ascontiguousarray(getattr(skimage.data, name)()[..., :3]) for name in _PACKAGED[part]]
-    files = sorted((folder / "clothing" / ("train" if part == "references" else "test")).rglob("*.jpg"))
-    return [decode(file.read_bytes()).pixels for file in files[:: max(1, len(files) // limit)][:limit]]
+        return [partial(_packaged, name) for name in _PACKAGED[part]][:limit]
+    split = "train" if part == "references" else "test"
+    files = sorted((folder / "clothing" / split).rglob("*.jpg"))
+    if packages:
+        files += sorted((folder / "groceries" / "photos" / split).rglob("*.jpg"))
+    return [partial(_read, file) for file in files[:: max(1, len(files) // limit)][:limit]]
 
 
-def jpegs(part: Part, count: int, side: int, seed: int) -> Iterator[bytes]:
-    """`count` JPEGs of `side` by `side` pixels, random crops of the photographs; the same for the same seed."""
-    yield from crops(photographs(part), count, side, seed)
+def _packaged(name: str) -> Pixels:
+    return np.ascontiguousarray(getattr(skimage.data, name)()[..., :3])
+
+
+def _read(file: Path) -> Pixels:
+    return decode(file.read_bytes()).pixels
 
 
 def crops(sources: list[Pixels], count: int, side: int, seed: int) -> Iterator[bytes]:
@@ -60,16 +72,6 @@ def crops(sources: list[Pixels], count: int, side: int, seed: int) -> Iterator[b
         span = random.uniform(0.5, 1.0)
         x0, y0 = random.uniform(0, 1 - span, size=2)
         yield encode_jpeg(_cut(source, Box(x0, y0, x0 + span, y0 + span), side), quality=88)
-
-
-def listings(count: int, side: int, seed: int, references: list[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """`count` new pictures, and whether each is an edited copy of one of `references` (one in `COPY_EVERY` is)."""
-    for number, picture in enumerate(jpegs("listings", count, side, seed)):
-        if number % COPY_EVERY == COPY_EVERY - 1 and references:
-            original = decode(references[(number * 31 + seed) % len(references)]).pixels
-            yield encode_jpeg(_cut(original, Box(0.08, 0.05, 0.97, 0.93), side), quality=70 + seed % 8), True
-        else:
-            yield picture, False
 
 
 def _cut(source: Pixels, box: Box, side: int) -> Pixels:

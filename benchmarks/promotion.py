@@ -27,9 +27,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from benchmarks.http import serving
 from benchmarks.machine import Figures, Targets, percentile
 from benchmarks.pictures import photographs, source_name
+from benchmarks.speed.service import serving
 from training.fit.beginning import orthogonal
 from training.packages import PackageCopies
 from vision.embedders import DEFAULT_MODEL, model_directory
@@ -161,7 +161,8 @@ def measure(references: int = 60, candidate: str | None = None, gate: Path | Non
             steps.take("gate", "gate", model, "--set", str(frozen_set(place / "set")), "--out", str(report))
         data = place / "data"
         data.mkdir()
-        with serving(data, key) as url:
+        with serving(data, key) as service:
+            url = service.url
             enrolled = [encode_jpeg(one, 90) for one in photographs("references", references)[:references]]
             _enrol(url, key, enrolled)
             others = [encode_jpeg(one, 90) for one in photographs("listings", 60)]

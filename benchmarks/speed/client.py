@@ -1,0 +1,158 @@
+"""The load: a process of its own that posts listings of one new picture over loopback and notes every answer.
+
+Place in the flow: `parts` starts it with a plan as JSON and reads what it wrote. It speaks HTTP over `http.client`,
+with bodies put together from bytes, because it shares the cores with the service; its own core seconds are told. It
+imports neither an imaging library nor anything of the service.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import random
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.mixture import Mixture, Sent
+
+_BOUNDARY = "0f8b2c7d1e6a4953"
+_FLAGGED = ("review", "hold", "takedown")
+_PATIENCE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be sent where. `rate` listings a second at random moments, or 0: as fast as answers come back."""
+
+    url: str
+    key: str
+    supply: str
+    mix: str
+    connections: int
+    seconds: float
+    first: int = 0
+    count: int = 0
+    """At most so many; 0 for as many as the seconds hold."""
+    rate: float = 0.0
+    corrupt_every: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One request; times in seconds after the start of the load."""
+
+    number: int
+    kind: str
+    due: float
+    sent: float
+    done: float
+    status: int
+    """0 where the connection broke."""
+    retry_after: bool = False
+    flagged: bool = False
+    found: bool = False
+    """A copy's own reference is among the matches and the listing is flagged."""
+
+
+class Load:
+    """Sends a plan over so many connections, a thread each."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._mixture = Mixture(Path(plan.supply), plan.mix, plan.corrupt_every)
+        self._answers: list[Answer] = []
+        self._lock = threading.Lock()
+        self._turns = self._schedule()
+        host, port = plan.url.removeprefix("http://").split(":")
+        self._address = host, int(port)
+        self._headers = {
+            "Authorization": f"Bearer {plan.key}",
+            "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
+        }
+
+    def run(self) -> dict[str, Any]:
+        """Send everything; the columns, and what the client itself took."""
+        threads = [threading.Thread(target=self._work) for _ in range(self._plan.connections)]
+        worked, self._started = time.process_time(), time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {
+            "seconds": time.perf_counter() - self._started,
+            "client_core_seconds": time.process_time() - worked,
+            "client_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "answers": {one.name: [getattr(row, one.name) for row in self._answers] for one in fields(Answer)},
+        }
+
+    def _schedule(self) -> Iterator[tuple[int, float]]:
+        """Numbers and when each is due; an open load is a Poisson process, the same every time."""
+        plan, gaps, due = self._plan, random.Random(4), 0.0  # noqa: S311 - no secret
+        for turn in itertools.count():
+            if due >= plan.seconds or (plan.count and turn >= plan.count):
+                return
+            yield plan.first + turn, due
+            due += gaps.expovariate(plan.rate) if plan.rate else 0.0
+
+    def _next(self) -> tuple[int, float] | None:
+        with self._lock:
+            return next(self._turns, None)
+
+    def _work(self) -> None:
+        connection = http.client.HTTPConnection(*self._address, timeout=_PATIENCE)
+        while (turn := self._next()) is not None:
+            number, due = turn
+            now = self._now()
+            if not self._plan.rate:
+                if now >= self._plan.seconds:
+                    break
+                due = now
+            elif due > now:
+                time.sleep(due - now)
+            sent = self._mixture.sent(number)
+            self._answers.append(self._post(connection, number, due, sent))
+        connection.close()
+
+    def _post(self, connection: http.client.HTTPConnection, number: int, due: float, sent: Sent) -> Answer:
+        body, started = _body(number, sent.data), self._now()
+        try:
+            connection.request("POST", "/v1/listings", body, self._headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return Answer(number, sent.kind, due, started, self._now(), 0)
+        done, told = self._now(), json.loads(content) if answer.status == 200 else {}
+        flagged = told.get("decision") in _FLAGGED
+        found = flagged and bool(sent.copy_of) and sent.copy_of in {one["external_id"] for one in told["matches"]}
+        refused = answer.getheader("Retry-After") is not None
+        return Answer(number, sent.kind, due, started, done, answer.status, refused, flagged, found)
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._started
+
+
+def _body(number: int, picture: bytes) -> bytes:
+    listing = f'{{"listing_id": "L-{number}", "images": []}}'
+    head = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="listing"\r\n\r\n{listing}\r\n--{_BOUNDARY}\r\n'
+        'Content-Disposition: form-data; name="images"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    )
+    return b"".join([head.encode(), picture, f"\r\n--{_BOUNDARY}--\r\n".encode()])
+
+
+def main() -> None:
+    """`python -m benchmarks.speed.client PLAN OUT`: the plan as a JSON file, the answers into another."""
+    plan = Plan(**json.loads(Path(sys.argv[1]).read_text()))
+    Path(sys.argv[2]).write_text(json.dumps(Load(plan).run()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""`python -m benchmarks speed`: run the parts, keep what they measured, show it beside the goals.
+
+Each part is kept as soon as it is over, so that a run that was stopped can be gone on with and one part measured
+again (`--only`). Ends with 1 when a goal of a part that ran is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.machine import RESULTS, describe_machine
+from benchmarks.pictures import source_name
+from benchmarks.speed import catalogue, inside, parts, peers, plots, report
+from benchmarks.speed.goals import judge
+
+_PARTS: dict[str, Callable[[parts.Bench], parts.Measured]] = {
+    "cold": parts.measure_cold,
+    "idle": parts.measure_idle,
+    "sustained": parts.measure_sustained,
+    "paced": parts.measure_paced,
+    "overload": parts.measure_overload,
+    "corrupt": parts.measure_corrupt,
+    "large": parts.measure_large,
+    "inside": inside.measure,
+    "peers": peers.measure,
+    "mixed": parts.measure_mixed,
+}
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "brandwarden-speed"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what was asked for; 0 when every goal of it was met."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    kept_in = RESULTS / "speed.json"
+    kept = _read(kept_in)
+    console.print("catalogue and pictures ...")
+    folder, supply = catalogue.prepare(
+        options.cache.absolute(), options.references, max(120, round(300 * options.minutes))
+    )
+    bench = parts.Bench(
+        folder,
+        supply,
+        options.references,
+        options.minutes,
+        options.connections,
+        options.mixed,
+        options.peers.absolute(),
+    )
+    wanted = options.only or list(_PARTS)
+    for name in wanted:
+        console.print(f"{name} ...", highlight=False)
+        load = os.getloadavg()[0]
+        measured = _PARTS[name](bench)
+        kept["parts"][name] = {
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "load_average": [round(load, 2), round(os.getloadavg()[0], 2)],
+            **measured,
+        }
+        kept.update(machine=describe_machine(), pictures=source_name())
+        RESULTS.mkdir(exist_ok=True)
+        kept_in.write_text(json.dumps(kept, indent=1) + "\n")
+        console.print(report.table(name, kept["parts"][name]))
+    verdicts = judge(kept["parts"])
+    (RESULTS / "speed.md").write_text(report.markdown(kept, verdicts))
+    plots.draw(kept["parts"], RESULTS)
+    console.print(report.goals(verdicts))
+    ran = [verdict for verdict in verdicts if set(verdict.goal.needs) & set(wanted)]
+    return 0 if all(verdict.met for verdict in ran) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks speed", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(_PARTS), help="parts to measure (default: all)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long the sustained load lasts")
+    parser.add_argument("--references", type=int, default=100_000, help="references in the catalogue")
+    parser.add_argument("--connections", type=int, default=24, help="requests under way at a time")
+    parser.add_argument("--mixed", type=int, default=100_000, help="listings of mixed sizes")
+    parser.add_argument("--cache", type=Path, default=_CACHE, help="where catalogues are kept, to be used again")
+    parser.add_argument("--peers", type=Path, default=Path("build/peers"), help="where peers are installed")
+    return parser
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.is_file() else {"parts": {}}

@@ -1,0 +1,163 @@
+"""One load from start to end, and what its answers say: rates, percentiles, core time of each tier, memory.
+
+Place in the flow: `parts` asks for loads; `report` and `plots` show what comes out. Everything is plain numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.machine import percentile
+from benchmarks.speed.client import Plan
+from benchmarks.speed.service import ROOT, Sample, Service
+
+_TIER = re.compile(r'^brandwarden_tier_(core_)?seconds_(sum|total)\{tier="(\w+)"\}$')
+_WARM = 0.1
+"""Share of a load at its beginning in which memory still grows into its caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one load: the client's columns and account, what the service took, and what ran beside."""
+
+    answers: Mapping[str, Sequence[Any]]
+    seconds: float
+    client_core_seconds: float
+    service_core_seconds: float
+    others_core_seconds: float
+    sample: Sample
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+
+    def rows(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The requests whose columns have these values."""
+        names = list(self.answers)
+        rows = (dict(zip(names, row, strict=True)) for row in zip(*self.answers.values(), strict=True))
+        return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+    @property
+    def good(self) -> int:
+        """Listings that were judged."""
+        return sum(status == 200 for status in self.answers["status"])
+
+    @property
+    def per_second(self) -> float:
+        """Listings judged in a second, from the first request to the last answer."""
+        return self.good / max(self.seconds, 1e-9)
+
+
+def run(service: Service, plan: Plan) -> Outcome:
+    """Start a client with `plan`, wait for its end."""
+    with tempfile.TemporaryDirectory(prefix="bw-load-") as name:
+        given, written = Path(name) / "plan.json", Path(name) / "answers.json"
+        given.write_text(json.dumps(asdict(plan)))
+        command = [sys.executable, "-m", "benchmarks.speed.client", str(given), str(written)]
+        before, worked, everybody = service.metrics(), service.core_seconds(), _machine_seconds()
+        with service.watched() as sample:
+            subprocess.run(command, check=True, cwd=ROOT)
+        spent, elsewhere = service.core_seconds() - worked, _machine_seconds() - everybody
+        told = json.loads(written.read_text())
+    client = told["client_core_seconds"]
+    return Outcome(
+        told["answers"],
+        told["seconds"],
+        client,
+        spent,
+        max(0.0, elsewhere - spent - client),
+        sample,
+        before,
+        service.metrics(),
+    )
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The figures every load has."""
+    good = outcome.rows(status=200)
+    cores = outcome.seconds * (os.cpu_count() or 1)
+    return {
+        "listings": outcome.good,
+        "statuses": dict(sorted(Counter(map(str, outcome.answers["status"])).items())),
+        "seconds": round(outcome.seconds, 1),
+        "listings_per_second": round(outcome.per_second, 2),
+        **latencies([row["done"] - row["due"] for row in good]),
+        "core_ms": round(1000 * outcome.service_core_seconds / max(outcome.good, 1), 2),
+        "service_share_of_cores": round(outcome.service_core_seconds / cores, 3),
+        "client_share_of_cores": round(outcome.client_core_seconds / cores, 3),
+        "others_share_of_cores": round(outcome.others_core_seconds / cores, 3),
+        "rss_mib": round(max(outcome.sample.rss_mib), 1),
+        "copies": sum(kind == "copy" for kind in outcome.answers["kind"]),
+        "others_flagged": sum(row["flagged"] for row in good if row["kind"] != "copy"),
+    }
+
+
+def latencies(seconds: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and p99 in milliseconds; nothing for none."""
+    values = [1000 * value for value in seconds]
+    return {f"p{share}_ms": round(percentile(values, share / 100), 1) for share in (50, 95, 99)} if values else {}
+
+
+def tiers(outcome: Outcome) -> dict[str, float]:
+    """Milliseconds a listing spent in each tier by the service's own metrics.
+
+    Core time where the service tells it, else time by the clock, which on busy cores holds waiting too.
+    """
+    spent: dict[str, dict[str, float]] = {"core_": {}, "": {}}
+    for name, value in outcome.after.items():
+        if found := _TIER.match(name):
+            seconds = value - outcome.before.get(name, 0.0)
+            spent[found[1] or ""][found[3]] = round(1000 * seconds / max(outcome.good, 1), 3)
+    return spent["core_"] or spent[""]
+
+
+def tier_shares(outcome: Outcome) -> dict[str, float]:
+    """The share of pictures that reached each tier."""
+    entered = _grown(outcome, "brandwarden_pictures_total") or 1.0
+    names = [name for name in outcome.after if name.startswith("brandwarden_tier_pictures_total{")]
+    return {name.split('"')[1]: round(_grown(outcome, name) / entered, 4) for name in names}
+
+
+def recall(outcome: Outcome) -> dict[int, bool]:
+    """Whether each copy that was judged was found, by the number of its listing."""
+    return {row["number"]: row["found"] for row in outcome.rows(kind="copy", status=200)}
+
+
+def drift(sample: Sample) -> float:
+    """Growth of resident memory over the load as a share: a line through all but the warm beginning."""
+    start = int(len(sample.at) * _WARM)
+    at, rss = np.asarray(sample.at[start:]), np.asarray(sample.rss_mib[start:])
+    if len(at) < 5:
+        return 0.0
+    slope, level = np.polyfit(at - at[0], rss, 1)
+    return float(slope * (at[-1] - at[0]) / level)
+
+
+def over_time(outcome: Outcome, points: int = 60) -> dict[str, list[float]]:
+    """Listings a second and resident MiB over the load, in at most `points` steps."""
+    done = np.asarray([row["done"] for row in outcome.rows(status=200)])
+    edges = np.linspace(0, outcome.seconds, min(points, max(2, int(outcome.seconds / 2))) + 1)
+    counts = np.histogram(done, edges)[0] / np.diff(edges)
+    middles = (edges[1:] + edges[:-1]) / 2
+    rss = np.interp(middles, outcome.sample.at, outcome.sample.rss_mib)
+    return {name: np.round(row, 2).tolist() for name, row in (("at", middles), ("rate", counts), ("rss_mib", rss))}
+
+
+def _grown(outcome: Outcome, name: str) -> float:
+    return outcome.after.get(name, 0.0) - outcome.before.get(name, 0.0)
+
+
+def _machine_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.nice)

@@ -1,0 +1,242 @@
+"""The parts of the benchmark that load a running service, each on a fresh copy of the catalogue.
+
+Place in the flow: `command` calls them by name and keeps what they return. A part measures in one run, on one process,
+whatever its targets compare: its own peak, its own time for a lone picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from benchmarks.speed import catalogue
+from benchmarks.speed.client import Plan
+from benchmarks.speed.measures import (
+    Outcome,
+    drift,
+    latencies,
+    over_time,
+    recall,
+    run,
+    summary,
+    tier_shares,
+    tiers,
+)
+from benchmarks.speed.mixture import COPY_EVERY
+from benchmarks.speed.service import Service, serving
+
+Measured: TypeAlias = dict[str, Any]
+_COPIES = 100
+_REFUSED = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all parts share. `minutes` is how long the sustained load lasts; the others take a share of it."""
+
+    folder: Path
+    """The catalogue of `catalogue.prepare`."""
+    supply: Path
+    references: int
+    minutes: float
+    connections: int
+    mixed: int
+    peers: Path
+
+    @property
+    def brief(self) -> float:
+        """Seconds of a load that compares: a tenth of the sustained one, at least ten."""
+        return max(10.0, 6.0 * self.minutes)
+
+    @property
+    def few(self) -> int:
+        """Listings sent one after another: a hundred in a run of ten minutes."""
+        return min(100, max(20, round(10 * self.minutes)))
+
+
+class Running:
+    """A service on its copy of the catalogue, and which pictures it was not sent yet."""
+
+    def __init__(self, bench: Bench, service: Service) -> None:
+        self.service = service
+        self._bench, self._next = bench, 0
+
+    def load(
+        self,
+        mix: str = "plain",
+        *,
+        seconds: float = 1e6,
+        count: int = 0,
+        rate: float = 0.0,
+        connections: int = 0,
+        corrupt_every: int = 0,
+        first: int | None = None,
+    ) -> Outcome:
+        """Send pictures that it never saw, as fast as they are answered or `rate` a second."""
+        plan = Plan(
+            self.service.url,
+            self.service.key,
+            str(self._bench.supply),
+            mix,
+            connections or self._bench.connections,
+            seconds,
+            self._next if first is None else first,
+            count,
+            rate,
+            corrupt_every,
+        )
+        outcome = run(self.service, plan)
+        if first is None:
+            self._next = max([self._next - 1, *outcome.answers["number"]]) + 1
+        return outcome
+
+
+@contextlib.contextmanager
+def running(bench: Bench, *, warm: bool = True) -> Iterator[Running]:
+    """Start a service; warm, with the first pictures gone through it."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
+        data_dir = catalogue.copy(bench.folder, Path(name) / "data")
+        with serving(data_dir) as service:
+            load = Running(bench, service)
+            service.settle()
+            if warm:
+                load.load(count=bench.few)
+            yield load
+
+
+def measure_cold(bench: Bench) -> Measured:
+    """Seconds from the start of the process to the first `/readyz` that says yes: files in the page cache, twice."""
+    times, resident = [], 0.0
+    with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
+        data_dir = catalogue.copy(bench.folder, Path(name) / "data")
+        for _ in range(3):
+            with serving(data_dir) as service:
+                times.append(service.ready_after)
+                resident = service.rss_mib()
+    return {
+        "references": bench.references,
+        "first_start_seconds": round(times[0], 2),
+        "ready_seconds": round(min(times[1:]), 2),
+        "rss_mib": round(resident, 1),
+    }
+
+
+def measure_idle(bench: Bench) -> Measured:
+    """One listing after another: the time a lone picture takes, and which copies are found when nothing hurries."""
+    with running(bench) as load:
+        alone = load.load(count=bench.few, connections=1)
+        copies = load.load("copy", count=bench.few, connections=1, first=0)
+    found = recall(copies)
+    return {
+        **summary(alone),
+        "tiers_ms": tiers(alone),
+        "recall": round(sum(found.values()) / max(len(found), 1), 4),
+        "copies_found": {str(number): hit for number, hit in found.items()},
+    }
+
+
+def measure_sustained(bench: Bench) -> Measured:
+    """As many listings as are answered, for as long as was asked."""
+    with running(bench, warm=False) as load:
+        outcome = load.load(seconds=60 * bench.minutes)
+    found = {number // COPY_EVERY: hit for number, hit in recall(outcome).items()}
+    return {
+        **summary(outcome),
+        "references": bench.references,
+        "connections": bench.connections,
+        "recall": round(sum(found.values()) / max(len(found), 1), 4),
+        "rss_drift": round(drift(outcome.sample), 4),
+        "tiers_ms": tiers(outcome),
+        "tier_shares": tier_shares(outcome),
+        "over_time": over_time(outcome),
+        "latencies_ms": _thinned(outcome),
+        "copies_found": {str(number): hit for number, hit in found.items() if number < _COPIES},
+    }
+
+
+def measure_paced(bench: Bench) -> Measured:
+    """At 70 % of its own peak, listings coming at random moments: latency beside that of a lone picture."""
+    with running(bench) as load:
+        alone = load.load(count=bench.few, connections=1)
+        peak = load.load(seconds=bench.brief)
+        paced = load.load(seconds=bench.brief, rate=0.7 * peak.per_second, connections=64)
+    lone = latencies([row["done"] - row["sent"] for row in alone.rows(status=200)])["p50_ms"]
+    figures = summary(paced)
+    return {
+        **figures,
+        "peak_per_second": round(peak.per_second, 2),
+        "lone_ms": lone,
+        "p99_over_lone": round(figures["p99_ms"] / lone, 2),
+        "latencies_ms": _thinned(paced),
+    }
+
+
+def measure_overload(bench: Bench) -> Measured:
+    """Twice its own peak: what is still judged, and how fast and how the rest is refused."""
+    with running(bench) as load:
+        peak = load.load(seconds=bench.brief)
+        outcome = load.load(seconds=bench.brief, rate=2 * peak.per_second, connections=192)
+    refused = [row for row in outcome.rows() if row["status"] in _REFUSED]
+    took = latencies([row["done"] - row["sent"] for row in refused])
+    within = [row for row in outcome.rows(status=200) if row["done"] <= bench.brief]
+    return {
+        **summary(outcome),
+        "peak_per_second": round(peak.per_second, 2),
+        "offered_per_second": round(2 * peak.per_second, 2),
+        "goodput_over_peak": round(len(within) / bench.brief / max(peak.per_second, 1e-9), 3),
+        "refused": len(refused),
+        **{f"refusal_{name}": value for name, value in took.items()},
+        "refusals_with_retry_after": round(sum(row["retry_after"] for row in refused) / max(len(refused), 1), 4),
+        "broken": len(outcome.rows(status=0)),
+    }
+
+
+def measure_corrupt(bench: Bench) -> Measured:
+    """One picture of a hundred is broken: it is refused, and nothing beside it fails."""
+    with running(bench) as load:
+        outcome = load.load(seconds=bench.brief, corrupt_every=100)
+    broken = outcome.rows(kind="corrupt")
+    neighbours = [row for row in outcome.rows() if row["kind"] != "corrupt"]
+    return {
+        **summary(outcome),
+        "corrupt": len(broken),
+        "corrupt_refused": round(sum(400 <= row["status"] < 500 for row in broken) / max(len(broken), 1), 4),
+        "neighbours_failed": sum(row["status"] != 200 for row in neighbours),
+    }
+
+
+def measure_mixed(bench: Bench) -> Measured:
+    """Many listings of many sizes, 320 px to 12 megapixels: does memory stay where it is?"""
+    with running(bench) as load:
+        outcome = load.load("mixed", count=bench.mixed, seconds=120 * bench.minutes)
+    return {
+        **summary(outcome),
+        "asked_for": bench.mixed,
+        "rss_drift": round(drift(outcome.sample), 4),
+        "over_time": over_time(outcome),
+    }
+
+
+def measure_large(bench: Bench) -> Measured:
+    """Listings of 12 megapixels, and their tiers."""
+    with running(bench) as load:
+        outcome = load.load("large", seconds=bench.brief)
+    return {**summary(outcome), "tiers_ms": tiers(outcome)}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _thinned(outcome: Outcome, most: int = 400) -> list[float]:
+    """Sorted latencies in milliseconds, at most so many of them, evenly taken, both ends kept."""
+    ordered = sorted(1000 * (row["done"] - row["due"]) for row in outcome.rows(status=200))
+    if len(ordered) <= most:
+        return [round(value, 1) for value in ordered]
+    return [round(ordered[round(place * (len(ordered) - 1) / (most - 1))], 1) for place in range(most)]
