@@ -27,7 +27,7 @@ FENCES = {
     **dict.fromkeys(("torch", "torchvision", "open_clip", "timm", "onnxruntime", "openvino"), _ENGINES),
     "faiss": ("indexes.inverted",),
     **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn", "jinja2"), ("service",)),
-    **dict.fromkeys(("cv2", "PIL"), ("vision", "training")),
+    **dict.fromkeys(("cv2", "PIL", "simplejpeg"), ("vision", "training")),
     "alembic": ("service.migrations",),
 }
 # SQL stands only in modules that own a table, and where the schema as a whole is handled.

@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -208,6 +209,15 @@ def test_resize_averages_and_fit_keeps_the_shape():
     assert resize(stripes, 100, 20).shape == (20, 100, 3)
     assert fit(QUADRANTS, 30).shape == (20, 30, 3)
     assert fit(QUADRANTS, 99) is QUADRANTS
+
+
+@pytest.mark.parametrize("size", [(2000, 1500), (1290, 1282), (5120, 300)])
+def test_averaging_by_twos_first_is_averaging_at_once_but_for_the_edges_of_cells(size):
+    pixels = resize(np.asarray(photographs.coffee()), *size)
+    at_once = cv2.resize(pixels, (320, 64), interpolation=cv2.INTER_AREA)
+    found = resize(pixels, 320, 64)
+    assert np.abs(found.astype(int) - at_once).mean() < 1.0
+    assert abs(found.mean() - at_once.mean()) < 0.3
 
 
 def test_a_window_is_cut_with_its_margin_beyond_the_edge():

@@ -76,9 +76,10 @@ class RegionEmbedder(ABC, Generic[F]):
 
     def prepare(self, pixels: Pixels) -> Prepared:
         """Squash one picture to the model's square input, what was pasted into it, and itself without drawn lines."""
-        pasted = found_in(pixels)
+        squashed = resize(pixels, self._side, self._side)
+        pasted = found_in(squashed)  # edges are looked for in a small square copy anyway
         inserts = (*unruled(pixels, self._side), *cut_out(pixels, pasted, self._side))[:MOST]
-        return Prepared(resize(pixels, self._side, self._side), WHOLE, inserts, pasted)
+        return Prepared(squashed, WHOLE, inserts, pasted)
 
     def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
         """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all.
