@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from indexes.verifiers import ReadsWords
 from vision.embedding import Pixels
 from vision.verification.wording import Word
+
+TIERS: Final = ("search", "photos", "marks", "words", "score")
+"""Steps of a search. `photos` and `marks` verify candidates of their kind on pixels."""
 
 
 class Clock:
     """Seconds spent by tier; a lap goes to the tier it is named after, without what was spent apart."""
 
     def __init__(self) -> None:
-        self.seconds = {"search": 0.0, "words": 0.0, "verify": 0.0, "score": 0.0}
+        self.seconds = dict.fromkeys(TIERS, 0.0)
         self._last = time.perf_counter()
 
     def apart(self, tier: str, read: ReadsWords) -> ReadsWords:

@@ -180,7 +180,7 @@ class Searcher(Generic[P, S, T]):
                 break
             description = self._photos.of(rows[candidate.reference_pk][0])
             evidence = None if description is None else self._photo_verifier.verify(asked.photo, description)
-            clock.lap("verify")
+            clock.lap("photos")
             if evidence is not None:
                 matches.append(self._match("photo", rows[candidate.reference_pk], evidence, candidate))
                 settled.note(matches[-1].confidence, candidate.similarity)
@@ -194,7 +194,7 @@ class Searcher(Generic[P, S, T]):
         if not shortlist:
             return []
         found = self._marks.find(asked, shortlist, rows, effort)
-        clock.lap("verify")
+        clock.lap("marks")
         matches = [self._match("logo", rows[one.candidate.reference_pk], one.evidence, one.candidate) for one in found]
         clock.lap("score")
         return matches

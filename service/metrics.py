@@ -58,7 +58,7 @@ class Metrics:
         self.latency.labels(method, route).observe(seconds)
 
     def observe_tier(self, tier: str, seconds: float) -> None:
-        """One picture spent `seconds` in `tier` (`decode`, `embed`, `search`, `words`, `verify`, `score`)."""
+        """One picture spent `seconds` in `tier` (`decode`, `embed`, and the TIERS of `indexes.clock`)."""
         self.tier_seconds.labels(tier).observe(seconds)
         self.tier_pictures.labels(tier).inc()
 

@@ -181,7 +181,8 @@ def test_matches_come_by_falling_score_with_their_rows(bench):
     assert (first.kind, first.brand, first.score, first.confidence) == ("stolen_photo", bench.acme, 1.0, 0.5)
     assert (first.box, first.reasons) == (WHOLE, ("the greys agree",))
     assert result.generation == 3
-    assert set(result.seconds) == {"search", "words", "verify", "score"}
+    assert set(result.seconds) == {"search", "photos", "marks", "words", "score"}
+    assert result.seconds["photos"] > 0 == result.seconds["marks"]
 
 
 def test_what_verification_does_not_see_is_no_match(bench):

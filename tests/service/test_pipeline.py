@@ -37,7 +37,7 @@ class Search:
         self.asked += 1
         assert self.may_go.wait(30)
         return SearchResult(
-            matches=(), generation=7, seconds={"search": 0.001, "words": 0.0, "verify": 0.002, "score": 0.001}
+            matches=(), generation=7, seconds={"search": 0.001, "words": 0.0, "photos": 0.002, "score": 0.001}
         )
 
 
@@ -223,7 +223,7 @@ def test_what_is_not_done_when_the_time_is_over_is_refused_aloud(pipeline, embed
 def test_each_tier_is_measured(pipeline, metrics):
     pipeline.query(picture()).result(30)
     page = metrics.render().decode()
-    for tier in ("decode", "embed", "search", "verify", "score"):
+    for tier in ("decode", "embed", "search", "photos", "score"):
         assert f'brandwarden_tier_pictures_total{{tier="{tier}"}} 1.0' in page
     assert 'brandwarden_tier_pictures_total{tier="words"}' not in page
     assert "brandwarden_pictures_total 1.0" in page

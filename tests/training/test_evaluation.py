@@ -45,7 +45,7 @@ def test_copies_are_found_and_their_boxes_with_them(copies) -> None:
     found = [one for one in outcomes.positives if one.right is not None]
     assert len(found) >= 5
     assert all(one.overlap is not None and one.overlap > 0.3 for one in found)
-    assert {"decode", "embed", "search", "verify"} <= set(found[0].seconds)
+    assert {"decode", "embed", "search", "photos"} <= set(found[0].seconds)
 
 
 def test_a_question_is_the_same_every_time() -> None:

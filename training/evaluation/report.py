@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from indexes.clock import TIERS
 from training.evaluation.outcomes import Outcomes
 from training.evaluation.summary import summary
 from training.evaluation.targets import against_targets
@@ -129,7 +130,7 @@ def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-_TIERS: Final = ("decode", "embed", "search", "words", "verify", "score", "cpu")
+_TIERS: Final = ("decode", "embed", *TIERS, "cpu")
 
 
 def _words(row: Mapping[str, Any]) -> list[str]:

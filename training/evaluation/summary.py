@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from indexes.clock import TIERS
 from training.evaluation.intervals import DRAWS, intervals
 from training.evaluation.outcomes import Outcome, Outcomes
 from training.evaluation.tails import fit_tail, supported
@@ -141,7 +142,7 @@ def milliseconds(items: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     return {name: _spent(values) for name, values in columns.items()}
 
 
-_TIERS: Final = ("decode", "embed", "search", "words", "verify", "score", "ask")
+_TIERS: Final = ("decode", "embed", *TIERS, "ask")
 
 
 def _spent(seconds: Sequence[float]) -> dict[str, float]:
