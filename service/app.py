@@ -22,6 +22,7 @@ from service.readiness import Readiness
 from service.requests import RequestScope
 from service.runtime import Runtime
 from service.settings import Settings
+from service.shedding import Shedding
 
 _THREADS = 32
 """For what handlers do off the event loop; pictures have threads of their own."""
@@ -64,6 +65,6 @@ def create_app(
         app.include_router(router)
     app.include_router(pages.router)
     openapi.install(app)
-    app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(BodyLimits, settings=settings, admit=Shedding(lifecycle))
     app.add_middleware(RequestScope, lifecycle=lifecycle)
     return app

@@ -2,7 +2,8 @@
 
 The outermost ASGI middleware but for the one that gives request ids. uvicorn itself bounds neither. Bytes are counted
 as they stream, a `Content-Length` that is too large is refused before the first of them, and a sender that stalls is
-told so and dropped. What a body means is read elsewhere: JSON by FastAPI, forms by `service.forms`.
+told so and dropped. Where `admit` refuses, that is the answer before a byte of the body is read. What a body means is
+read elsewhere: JSON by FastAPI, forms by `service.forms`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,9 +45,10 @@ def body_cap(settings: Settings, path: str) -> int | None:
 class BodyLimits:
     """ASGI middleware; see the module."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, admit: Callable[[Scope], None] = lambda _: None) -> None:
         self.app = app
         self.settings = settings
+        self.admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a guarded body."""
@@ -55,8 +58,9 @@ class BodyLimits:
         body = _Body(scope, receive, send, cap=body_cap(self.settings, scope["path"]), wait=self.settings.body_timeout)
         try:
             body.check_length()
+            self.admit(scope)
         except ServiceError as error:
-            await body.refuse(error)
+            await body.refuse(error, unread=True)
             return
         try:
             await self.app(scope, body.receive, body.send)
@@ -131,18 +135,30 @@ class _Body:
         self.started = True
         await self.inner_send(message)
 
-    async def refuse(self, error: ServiceError) -> None:
-        """Answer with the problem and let go of the connection."""
+    async def refuse(self, error: ServiceError, *, unread: bool = False) -> None:
+        """Answer with the problem and let go of the connection.
+
+        It is kept where all of a small body is `unread`: uvicorn drops that as it comes, which costs less than another
+        connection.
+        """
         self.refused = True
         if self.started:
             return
         answer = describe(error).response()
-        headers = [*answer.raw_headers, (b"connection", b"close")]
+        keeps = unread and self._is_small()
+        headers = answer.raw_headers if keeps else [*answer.raw_headers, (b"connection", b"close")]
         await self.inner_send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-        await self.inner_send({"type": "http.response.body", "body": bytes(answer.body), "more_body": True})
-        if error.status == 413 and not self.complete and not (self.expects_continue and not self.received):
+        await self.inner_send({"type": "http.response.body", "body": bytes(answer.body), "more_body": not keeps})
+        if keeps:
+            return
+        comes = not self.complete and not (self.expects_continue and not self.received)
+        if comes and (unread or error.status == 413):
             await self._drain()
         await self.inner_send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _is_small(self) -> bool:
+        declared = self.headers.get(b"content-length", b"")
+        return declared.isdigit() and int(declared) <= SMALL and not self.expects_continue
 
     async def _drain(self) -> None:
         """Read on for a moment: closing on unread bytes would reset the connection and lose the answer."""

@@ -32,6 +32,7 @@ class Metrics:
         self.tier_pictures = self._counter("tier_pictures", "Pictures that reached a tier.", "tier")
         self.pictures = self._counter("pictures", "Pictures that entered the pipeline: the base of a tier's share.")
         self.queue_depth = self._gauge("queue_depth", "Pictures waiting for the pipeline.")
+        self.queue_wait = self._gauge("queue_wait_seconds", "Wait that a picture which comes now would find.")
         self.batch_pictures = self._histogram(
             "batch_pictures", "Pictures in one pass of the backbone.", buckets=(1, 2, 4, 8, 16, 32)
         )

@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with what it lacks: a deadline for request headers, and refusals as problem documents.
 
-uvicorn bounds idle connections between requests but not a sender that trickles its headers; twenty-five of those
-would starve a small server. Request bodies are guarded by `service.bodies`.
+uvicorn bounds idle connections between requests but not a sender that trickles its headers, or the rest of a body that
+was answered already; twenty-five of those would starve a small server. Bodies that are still read are guarded by
+`service.bodies`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HEADER_SECONDS = 10.0
 
 
 class GuardedProtocol(H11Protocol):
-    """One connection. A timer runs whenever headers are awaited and none of the other timers does."""
+    """One connection. A timer runs whenever headers or bytes that nobody reads are awaited, and no other timer does."""
 
     header_seconds = HEADER_SECONDS
 
@@ -37,10 +38,19 @@ class GuardedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse; keep the timer while the headers are incomplete."""
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        if self.conn.their_state is h11.IDLE or self._owes_the_rest():
             self._arm()
         else:
             self._disarm()
+
+    def on_response_complete(self) -> None:
+        """A client that was answered early owes the rest of its body; it is dropped as it comes."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self._owes_the_rest():
+            self._arm()
+
+    def _owes_the_rest(self) -> bool:
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""

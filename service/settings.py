@@ -71,7 +71,9 @@ class Settings:
     """Longest wait for the next bytes of a request body."""
 
     queue_size: int = 64
-    """Pictures that may wait for the pipeline; more are refused with 503."""
+    """Pictures that may be inside the pipeline; more are refused with 503."""
+    queue_wait: float = 2.0
+    """Longest wait that a picture may find, estimated; refused with 503 beyond it."""
     batch_size: int = 8
     batch_wait: float = 0.004
     embed_threads: int = 1

@@ -31,7 +31,7 @@ class Pipeline:
     def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
         self._settings, self._engine, self._metrics = settings, engine, metrics
         self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
-        self._door = Admission(settings.queue_size)
+        self._door = Admission(settings.queue_size, settings.queue_wait)
         self._lock = threading.Lock()
         self._tickets: set[Ticket] = set()
         self._decoding = 0
@@ -39,7 +39,7 @@ class Pipeline:
         limit_threads(1)  # the stages below run side by side already
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._search_pool = ThreadPoolExecutor(settings.verify_threads, thread_name_prefix="search")
-        metrics.before_render(lambda: metrics.queue_depth.set(self._door.inside))
+        metrics.before_render(self._set_gauges)
         self._batcher = Batcher(
             metrics,
             size=settings.batch_size,
@@ -142,6 +142,10 @@ class Pipeline:
         self._decode_pool.shutdown(wait=True, cancel_futures=True)
         self._batcher.close()
         self._search_pool.shutdown(wait=True, cancel_futures=True)
+
+    def _set_gauges(self) -> None:
+        self._metrics.queue_depth.set(self._door.inside)
+        self._metrics.queue_wait.set(self._door.wait)
 
     def _start(
         self, task: Task, data: bytes, engine: Engine, question: Question | None, *, counted: bool = True

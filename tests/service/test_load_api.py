@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -107,6 +109,43 @@ def test_a_full_queue_refuses_with_a_time_and_recovers(http, embedder, runtime):
         assert held.result().status_code == 200
     assert http.post("/v1/listings", json=body("more")).status_code == 200
     assert http.get("/v1/listings/default/held").status_code == 200
+
+
+def test_a_refusal_costs_neither_the_body_nor_the_connection(http, embedder, runtime, app):
+    """Refused at the headers: neither key nor body is looked at, and the connection goes on."""
+    with ThreadPoolExecutor(1) as clients:
+        embedder.may_go.clear()
+        held = clients.submit(http.post, "/v1/listings", json=body("held", 4))
+        wait_until(lambda: runtime.pipeline.inside == 4)
+        with contextlib.closing(HTTPConnection(http.base_url.host, http.base_url.port, timeout=60)) as connection:
+            for _ in range(2):
+                connection.putrequest("POST", "/v1/listings")
+                connection.putheader("Content-Length", "200000")
+                connection.endheaders()
+                refused = connection.getresponse()
+                assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+                assert refused.headers["Connection"] is None
+                refused.read()
+                connection.sock.sendall(b"x" * 200_000)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+        embedder.may_go.set()
+        assert held.result().status_code == 200
+    page = http.get("/metrics").text
+    assert 'brandwarden_refusals_total{reason="overloaded"} 2.0' in page
+    assert 'brandwarden_requests_total{method="POST",route="/v1/listings",status="503"} 2.0' in page
+
+
+def test_a_large_picture_that_finds_no_room_is_told_so(http, embedder, runtime):
+    with ThreadPoolExecutor(1) as clients:
+        embedder.may_go.clear()
+        held = clients.submit(http.post, "/v1/listings", json=body("held", 4))
+        wait_until(lambda: runtime.pipeline.inside == 4)
+        refused = http.post("/v1/search", files={"image": b"x" * 12_000_000})
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        embedder.may_go.set()
+        assert held.result().status_code == 200
 
 
 def test_the_pictures_of_a_client_that_left_are_dropped(http, app, embedder, runtime):

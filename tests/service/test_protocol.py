@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -17,16 +18,35 @@ class ImpatientProtocol(GuardedProtocol):
     header_seconds = 0.2
 
 
+async def answer(scope, receive, send):
+    while (await receive()).get("more_body", False):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def answer_early(scope, receive, send):
+    """Without reading the body."""
+    await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"7")]})
+    await send({"type": "http.response.body", "body": b"no room"})
+
+
 @pytest.fixture
 def address():
-    async def answer(scope, receive, send):
-        while (await receive()).get("more_body", False):
-            pass
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
+    with served(answer) as address:
+        yield address
 
+
+@pytest.fixture
+def early():
+    with served(answer_early) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(app):
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(answer, http=ImpatientProtocol, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", lifespan="off", log_config=None)
     config.h11_max_incomplete_event_size = 8192
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -38,6 +58,24 @@ def address():
 
 def connect(address) -> socket.socket:
     return socket.create_connection(address, timeout=PATIENCE)
+
+
+def read_until(connection: socket.socket, last: bytes) -> None:
+    received = b""
+    while last not in received:
+        chunk = connection.recv(65536)
+        assert chunk
+        received += chunk
+
+
+def trickled(connection: socket.socket) -> bool:
+    """Send a byte after a while; whether somebody is there to take it."""
+    threading.Event().wait(0.05)
+    try:
+        connection.sendall(b"c")
+    except OSError:
+        return False
+    return True
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -70,6 +108,20 @@ def test_a_slow_body_is_not_the_headers_business(address):
         threading.Event().wait(2 * ImpatientProtocol.header_seconds)
         connection.sendall(b"cd")
         assert read_all(connection).endswith(b"ok")
+
+
+def test_the_rest_of_a_body_that_was_answered_already_does_not_come_forever(early):
+    with connect(early) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nab")
+        read_until(connection, b"no room")
+        assert not all(trickled(connection) for _ in range(int(PATIENCE / 0.05)))
+
+
+def test_a_connection_is_used_again_after_an_early_answer(early):
+    with connect(early) as connection:
+        for _ in range(3):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"a" * 300_000)
+            read_until(connection, b"no room")
 
 
 @pytest.mark.parametrize(
