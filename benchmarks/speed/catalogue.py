@@ -29,8 +29,8 @@ from training.marks import picture_of, read_marks
 from vision.embedding import KINDS, Kind, Regions
 from vision.images import decode, encode_jpeg, encode_png, resize
 
-REAL: dict[Kind, int] = {"photo": 3_000, "logo": 1_000}
-_VERSION = 1
+REAL: dict[Kind, int] = {"photo": 2_000, "logo": 600}
+_VERSION = 2
 _BRANDS = 200
 _BATCH = 500
 _NEAR = 8

@@ -7,6 +7,7 @@ imports neither an imaging library nor anything of the service.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import itertools
 import json
@@ -15,7 +16,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Plan:
     """At most so many; 0 for as many as the seconds hold."""
     rate: float = 0.0
     corrupt_every: int = 0
+    speaks: str = "listings"
+    """`listings` for ours, `embeddings` for a peer that takes pictures as OpenAI's interface would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,11 @@ class Load:
         self._turns = self._schedule()
         host, port = plan.url.removeprefix("http://").split(":")
         self._address = host, int(port)
-        self._headers = {
-            "Authorization": f"Bearer {plan.key}",
-            "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
-        }
+        ours = plan.speaks == "listings"
+        self._path = "/v1/listings" if ours else "/embeddings"
+        self._body: Callable[[int, bytes], bytes] = _listing if ours else _embedding
+        media_type = f"multipart/form-data; boundary={_BOUNDARY}" if ours else "application/json"
+        self._headers = {"Authorization": f"Bearer {plan.key}", "Content-Type": media_type}
 
     def run(self) -> dict[str, Any]:
         """Send everything; the columns, and what the client itself took."""
@@ -121,9 +125,9 @@ class Load:
         connection.close()
 
     def _post(self, connection: http.client.HTTPConnection, number: int, due: float, sent: Sent) -> Answer:
-        body, started = _body(number, sent.data), self._now()
+        body, started = self._body(number, sent.data), self._now()
         try:
-            connection.request("POST", "/v1/listings", body, self._headers)
+            connection.request("POST", self._path, body, self._headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):
@@ -139,13 +143,18 @@ class Load:
         return time.perf_counter() - self._started
 
 
-def _body(number: int, picture: bytes) -> bytes:
+def _listing(number: int, picture: bytes) -> bytes:
     listing = f'{{"listing_id": "L-{number}", "images": []}}'
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="listing"\r\n\r\n{listing}\r\n--{_BOUNDARY}\r\n'
         'Content-Disposition: form-data; name="images"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
     )
     return b"".join([head.encode(), picture, f"\r\n--{_BOUNDARY}--\r\n".encode()])
+
+
+def _embedding(_number: int, picture: bytes) -> bytes:
+    shown = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    return json.dumps({"model": "clip", "modality": "image", "input": [shown]}).encode()
 
 
 def main() -> None:
