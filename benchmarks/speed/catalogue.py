@@ -1,9 +1,9 @@
 """A catalogue of 100,000 references whose vectors and pictures resemble real ones; made once and kept.
 
-Place in the flow: before the service starts, which gets a copy. Some thousand photographs and marks are enrolled by the
-service's own pipeline. The others stand between two of them that are alike: a vector on the way from one to the other,
-and the picture of a third, so that a listing finds as many look-alikes as among as many products, and verifying one
-costs what it costs (no two pictures are the same file, as a cache of descriptions would notice).
+Place in the flow: before the service starts, which gets a copy. Some thousand photographs and marks are real
+(`enrolled`). The others stand between two of them that are alike: a vector on the way from one to the other, and the
+picture of a third, so that a listing finds as many look-alikes as among as many products, and verifying one costs what
+it costs (no two pictures are the same file, as a cache of descriptions would notice). What was begun is gone on with.
 """
 
 from __future__ import annotations
@@ -12,40 +12,29 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.index import unit
-from benchmarks.pictures import Reader, readers
-from benchmarks.speed import enlarging
+from benchmarks.speed import enlarging, enrolled
+from benchmarks.speed.enrolled import Enrolled
+from indexes.blobs import BlobStore
+from indexes.brands import Brands
 from indexes.catalog import Catalog, NewReference
-from service.pipeline import EmbeddedReference
+from indexes.database import Database
 from service.runtime import Runtime
 from service.settings import Settings
-from training.marks import picture_of, read_marks
-from vision.embedding import KINDS, Kind, Regions
-from vision.images import decode, encode_jpeg, encode_png, resize
+from vision.embedding import KINDS, Kind, Regions, Space
+from vision.images import decode, encode_jpeg, resize
 
-REAL: dict[Kind, int] = {"photo": 2_000, "logo": 600}
 _VERSION = 2
 _BRANDS = 200
 _BATCH = 500
 _NEAR = 8
-_SHOWN = 400
+_SHOWN = 320
 """Longer side in pixels of the pictures of the references between."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """A real reference: its picture's bytes, its size and what the model made of it."""
-
-    data: bytes
-    width: int
-    height: int
-    regions: Regions
 
 
 def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
@@ -53,24 +42,24 @@ def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
 
     `entries` are the tall pictures that the plain ones are cut from.
     """
+    counts: dict[Kind, int] = {"photo": references - references // 20, "logo": references // 20}
     with contextlib.closing(_opened(cache / "empty")) as runtime:
         space = runtime.embedder.space
+        for kind in KINDS:
+            kept = _kept(cache, space, kind, counts[kind])
+            if not kept.is_file():
+                enrolled.write(kept, list(enrolled.embed(runtime, kind, counts[kind])))
     shutil.rmtree(cache / "empty")
     folder = cache / f"{references}-{space.id[:16]}-{_VERSION}"
     if not (folder / "data" / "complete.json").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        counts: dict[Kind, int] = {"photo": references - references // 20, "logo": references // 20}
-        with contextlib.closing(_opened(folder / "data")) as runtime:
-            brands = [runtime.brands.create(f"Brand {number}").id for number in range(_BRANDS)]
-            for kind in KINDS:
-                _fill(runtime, brands, kind, counts[kind])
-        with contextlib.closing(_opened(folder / "data")):  # a snapshot is written when it closes
-            pass
+        for kind in KINDS:
+            _fill(folder / "data", space, kind, enrolled.read(_kept(cache, space, kind, counts[kind])), counts[kind])
+        _opened(folder / "data").close()  # writes a snapshot of the indexes
         (folder / "data" / "complete.json").write_text(json.dumps(counts))
     supply = folder / f"supply-{entries}"
     if not (supply / "supply.json").is_file():
-        photographs = enumerate(_photographs(references))
-        enlarging.make(supply, [(_name("photo", number), read) for number, read in photographs], count=entries)
+        named = [(_name("photo", n), read) for n, read in enumerate(enrolled.photographs(counts["photo"]))]
+        enlarging.make(supply, named, count=entries)
     return folder, supply
 
 
@@ -84,52 +73,44 @@ def copy(folder: Path, to: Path) -> Path:
 
 def _opened(data_dir: Path) -> Runtime:
     data_dir.mkdir(parents=True, exist_ok=True)
-    return Runtime.open(Settings(data_dir=data_dir, compare_seconds=0, queue_size=2 * _BATCH))
+    return Runtime.open(Settings(data_dir=data_dir, compare_seconds=0))
 
 
-def _photographs(references: int) -> Sequence[Reader]:
-    return readers("references", min(REAL["photo"], references), packages=True)
+def _kept(cache: Path, space: Space, kind: Kind, count: int) -> Path:
+    return cache / f"{kind}-{min(count, enrolled.COUNTS[kind])}-{space.id[:16]}-{_VERSION}.npz"
 
 
-def _fill(runtime: Runtime, brands: Sequence[str], kind: Kind, count: int) -> None:
-    catalog, space = Catalog(runtime.database), runtime.embedder.space
-    real = list(_enrolled(runtime, kind, count))
-    batch: list[tuple[NewReference, Regions]] = []
-    for number, one in enumerate([*real, *_between(kind, real, count - len(real))]):
-        sha256 = runtime.blobs.put(one.data)
-        batch.append((_new(brands[number % len(brands)], kind, number, sha256, one), one.regions))
-        if len(batch) == _BATCH or number == count - 1:
-            catalog.add_many(batch, space)
-            batch = []
+def _fill(data_dir: Path, space: Space, kind: Kind, real: Sequence[Enrolled], count: int) -> None:
+    """Bring the references of `kind` to `count`: the real ones first, then those between."""
+    if not (data_dir / "brandwarden.db").is_file():
+        _opened(data_dir).close()  # the tables, and what else a service makes at first
+    settings = Settings(data_dir=data_dir)
+    blobs, database = BlobStore(settings.pictures_url), Database(settings.sql_url)
+    with contextlib.closing(database):
+        catalog, brands = Catalog(database), _brands(database)
+        begun = catalog.count(kind=kind)
+        batch: list[tuple[NewReference, Regions]] = []
+        for number, one in enumerate(_from(begun, kind, real, count), begun):
+            batch.append((_new(brands[number % _BRANDS], kind, number, blobs.put(one.data), one), one.regions))
+            if len(batch) == _BATCH or number == count - 1:
+                catalog.add_many(batch, space)
+                batch = []
 
 
-def _enrolled(runtime: Runtime, kind: Kind, count: int) -> Iterator[Enrolled]:
-    pictures = _pictures(kind, count)
-    while batch := [data for data, _ in zip(pictures, range(64), strict=False)]:
-        futures = [runtime.pipeline.reference(data, kind) for data in batch]
-        for data, future in zip(batch, futures, strict=True):
-            made: EmbeddedReference = future.result()
-            yield Enrolled(data, made.picture.width, made.picture.height, made.regions)
+def _brands(database: Database) -> list[str]:
+    brands = Brands(database)
+    known = {brand.name: brand.id for brand in brands.list(_BRANDS).items}
+    names = [f"Brand {number}" for number in range(_BRANDS)]
+    return [known.get(name) or brands.create(name).id for name in names]
 
 
-def _pictures(kind: Kind, count: int) -> Iterator[bytes]:
-    if kind == "photo":
-        for read in _photographs(count):
-            pixels = read()
-            scale = 800 / max(pixels.shape[:2])
-            yield encode_jpeg(resize(pixels, round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)))
-        return
-    for mark in read_marks(min(REAL["logo"], count), seed=3, side=400):
-        yield encode_png(picture_of(mark, ink=mark.colour, ground=(255, 255, 255), margin=0.15))
-
-
-def _between(kind: Kind, real: Sequence[Enrolled], count: int) -> Iterator[Enrolled]:
-    """`count` references between neighbours among `real`, each with the picture of another neighbour."""
-    random = np.random.default_rng(5)
-    whole = np.stack([one.regions.vectors[0] for one in real])
-    neighbours = _neighbours(whole)
-    pictures = [_smaller(one, kind) for one in real] if count > 0 else []
-    for number in range(count):
+def _from(begun: int, kind: Kind, real: Sequence[Enrolled], count: int) -> Iterator[Enrolled]:
+    """The references from number `begun` on."""
+    yield from real[begun:count]
+    neighbours = _neighbours(np.stack([one.regions.vectors[0] for one in real]))
+    pictures = [_smaller(one, kind) for one in real] if count > len(real) else []
+    for number in range(max(begun, len(real)), count):
+        random = np.random.default_rng([5, number])
         base = number % len(real)
         other, third = random.choice(neighbours[base], 2, replace=False)
         vectors = _mixed(real[base].regions.vectors, real[other].regions.vectors, random.uniform(0.3, 0.7))
