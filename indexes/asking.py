@@ -39,7 +39,7 @@ class Asked(Generic[P, S]):
     @once
     def photo(self) -> P:
         """As photo verification needs it."""
-        return self._describe_photo(self.pixels, self.embedding.pasted)
+        return self._describe_photo(self.pixels, self.embedding.pasted, self.embedding.unruled)
 
     @once
     def scene(self) -> S:

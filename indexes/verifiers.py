@@ -63,8 +63,11 @@ class Glimpse(Protocol):
 class VerifiesPhotos(Protocol[P]):
     """`vision.verification.PhotoVerifier`, or anything that answers like it."""
 
-    def describe(self, pixels: Pixels, pasted: Sequence[Box] | None = None) -> P:
-        """A picture being checked, as verification needs it; `pasted` where it is known what was pasted into it."""
+    def describe(self, pixels: Pixels, pasted: Sequence[Box] | None = None, unruled: Pixels | None = None) -> P:
+        """A picture being checked, as verification needs it; `pasted` where it is known what was pasted into it.
+
+        Then `unruled` is the picture without the lines drawn across it, None where there are none.
+        """
         ...
 
     def enrol(self, pixels: Pixels) -> P:

@@ -28,7 +28,7 @@ from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
 
 FEATURES: Final[dict[Kind, tuple[str, ...]]] = {
-    "photo": ("agreement", "close", "central", "layout", "exact", "anchors"),
+    "photo": ("agreement", "close", "central", "layout", "exact", "anchors", "precise", "even", "enclosed"),
     "logo": ("own_shape", "firm", "inliers", "spelled", "support", "likeness"),
 }
 """Pixels and words decide: without `similarity` one calibration serves every space. `likeness` is weighed only in the

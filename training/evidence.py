@@ -25,12 +25,15 @@ from training.evaluation.catalogue import catalogue
 from training.fitting import Labelled
 from training.gallery import Candidate, MemoryGallery
 from training.sightings import Sightings, package_brands
-from training.thefts import FAMILIES, edited
+from training.thefts import FAMILIES, crop, edited, squeezed
 from vision.embedders.words import open_words
 from vision.embedding import Embedder, Pixels, Prepared, QueryEmbedding
 from vision.verification import PhotoVerifier
 
 BATCH = 8
+WIDER = "wider"
+"""A copy that shows more than the reference, which somebody cut from the same photograph."""
+
 Item = TypeVar("Item", Path, Pixels)
 
 
@@ -91,7 +94,10 @@ def photo_evidence(
         embedding = _embedded(embedder, pixels)
         query = verifier.describe(pixels)
         for candidate in _checked(gallery, embedding, asked.right, plan.candidates):
-            evidence = verifier.verify(query, described[candidate.item])
+            right = candidate.item == asked.right
+            narrow = right and asked.family == WIDER
+            reference = verifier.enrol(crop(read(asked.path), plan.random(asked.number), pixels)) if narrow else None
+            evidence = verifier.verify(query, reference or described[candidate.item])
             if evidence is not None:
                 features = {
                     **evidence.features(),
@@ -99,14 +105,14 @@ def photo_evidence(
                     "excess": candidate.excess,
                 }
                 own, other = groups[asked.path], groups[references[candidate.item]]
-                yield Labelled(features, candidate.item == asked.right, asked.name, own, other)
+                yield Labelled(features, right, asked.name, own, other)
 
 
 def photo_queries(references: Sequence[Path], others: Sequence[Path]) -> Iterator[PhotoQuery]:
     """A copy of each reference, and each other photo as it is and edited."""
     families = list(FAMILIES)
     for number, path in enumerate(references):
-        yield PhotoQuery(number, path, families[number % len(families)], number)
+        yield PhotoQuery(number, path, [*families, WIDER][number % (len(families) + 1)], number)
     for number, path in enumerate(others):
         place = len(references) + 2 * number
         yield PhotoQuery(place, path, None, None)
@@ -117,6 +123,8 @@ def drawn_query(asked: PhotoQuery, others: Sequence[Path], rng: Generator) -> Pi
     """The picture to ask with; what is pasted on or beside it is one of `others`."""
     if asked.family is None:
         return read(asked.path)
+    if asked.family == WIDER:
+        return squeezed(read(asked.path), int(rng.integers(50, 95)))
     background = read(others[int(rng.integers(len(others)))])
     return edited(read(asked.path), asked.family, rng, background)
 

@@ -80,11 +80,13 @@ class QueryEmbedding:
     """What a picture being checked asks with: at most 6 photo regions and 8 logo windows.
 
     `pasted` are the rectangles that were pasted into it, the clearest first, None where nobody looked for them.
+    `unruled` is the picture without the lines drawn across it, None where there are none.
     """
 
     photo: Regions
     logo: Regions
     pasted: tuple[Box, ...] | None = None
+    unruled: Pixels | None = None
 
     def of(self, kind: Kind) -> Regions:
         """The regions of `kind`."""
@@ -117,13 +119,15 @@ class Prepared:
     """A picture at the model's input size: uint8 `[side, side, 3]`, not yet normalised.
 
     `content` is the part of the square the picture covers (the whole of it unless it was letterboxed), `inserts` what
-    was pasted into it, to be embedded for itself when the picture is a query, `pasted` all rectangles that were found.
+    was pasted into it, to be embedded for itself when the picture is a query, `pasted` all rectangles that were found,
+    `unruled` the picture in its own size without the lines drawn across it.
     """
 
     pixels: Pixels
     content: Box
     inserts: tuple[Insert, ...] = ()
     pasted: tuple[Box, ...] | None = None
+    unruled: Pixels | None = None
 
 
 class Embedder(Protocol):

@@ -61,7 +61,7 @@ class GreyPhotos:
         self.described = 0
         self.verified = 0
 
-    def describe(self, pixels, pasted=None):
+    def describe(self, pixels, pasted=None, unruled=None):
         self.described += 1
         return Grey(float(pixels.mean()))
 

@@ -7,8 +7,9 @@ import numpy as np
 from skimage import data
 
 from vision.boxes import WHOLE, Box
-from vision.embedders.pasted import MOST, beside, cut_out, found_in, unruled
+from vision.embedders.pasted import MOST, beside, cleaned, cut_out, found_in
 from vision.embedding import MAX_QUERY_PHOTO_VECTORS, Insert, Pixels, Regions
+from vision.lines import without_lines
 from vision.regions import PHOTO_LAYOUT
 
 LAYOUT = Regions(PHOTO_LAYOUT, np.eye(6, dtype=np.float32), np.ones(6, np.float32))
@@ -60,9 +61,9 @@ def test_a_ruled_picture_is_embedded_without_its_lines_as_well() -> None:
     ruled = data.chelsea().copy()
     for row in range(10, 300, 40):
         cv2.line(ruled, (0, row), (450, row), (20, 160, 60), 4)
-    (clean,) = unruled(ruled, 64)
+    (clean,) = cleaned(without_lines(ruled), 64)
     assert clean.box == WHOLE
     placed = beside(LAYOUT, (clean,), vectors(1))
     assert placed.boxes == (*PHOTO_LAYOUT[:5], WHOLE)
     assert (placed.vectors[0] == LAYOUT.vectors[0]).all()
-    assert unruled(data.chelsea(), 64) == ()
+    assert cleaned(without_lines(data.chelsea()), 64) == ()

@@ -16,7 +16,6 @@ from vision.boxes import WHOLE, Box
 from vision.embedding import MAX_QUERY_PHOTO_VECTORS, Insert, Pixels, Regions, Vectors
 from vision.images import resize
 from vision.inserts import inserts
-from vision.lines import without_lines
 from vision.regions import PHOTO_LAYOUT
 
 MOST: Final = 4
@@ -43,10 +42,9 @@ def cut_out(pixels: Pixels, found: Sequence[Box], side: int) -> tuple[Insert, ..
     return tuple(Insert(box, resize(_inside(pixels, box), side, side)) for box in kept)
 
 
-def unruled(pixels: Pixels, side: int) -> tuple[Insert, ...]:
-    """The whole of `pixels` without the lines drawn across it, scaled to `side` by `side`; nothing without lines."""
-    clean = without_lines(pixels)
-    return () if clean is None else (Insert(WHOLE, resize(clean, side, side)),)
+def cleaned(unruled: Pixels | None, side: int) -> tuple[Insert, ...]:
+    """The whole of a picture without the lines drawn across it, scaled to `side` by `side`; nothing without lines."""
+    return () if unruled is None else (Insert(WHOLE, resize(unruled, side, side)),)
 
 
 def _like(box: Box, others: Sequence[Box]) -> bool:

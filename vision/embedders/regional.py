@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.boxes import WHOLE
-from vision.embedders.pasted import MOST, beside, cut_out, found_in, unruled
+from vision.embedders.pasted import MOST, beside, cleaned, cut_out, found_in
 from vision.embedders.texts import TextTower
 from vision.embedders.views import View, crop_view, logo_views
 from vision.embedding import (
@@ -32,6 +32,7 @@ from vision.embedding import (
     Vectors,
 )
 from vision.images import resize
+from vision.lines import without_lines
 from vision.regions import PHOTO_LAYOUT, Corners, as_boxes, as_corners, suppress
 
 WINDOW_IOU: Final = 0.35
@@ -76,10 +77,10 @@ class RegionEmbedder(ABC, Generic[F]):
 
     def prepare(self, pixels: Pixels) -> Prepared:
         """Squash one picture to the model's square input, what was pasted into it, and itself without drawn lines."""
-        squashed = resize(pixels, self._side, self._side)
+        squashed, unruled = resize(pixels, self._side, self._side), without_lines(pixels)
         pasted = found_in(squashed)  # edges are looked for in a small square copy anyway
-        inserts = (*unruled(pixels, self._side), *cut_out(pixels, pasted, self._side))[:MOST]
-        return Prepared(squashed, WHOLE, inserts, pasted)
+        inserts = (*cleaned(unruled, self._side), *cut_out(pixels, pasted, self._side))[:MOST]
+        return Prepared(squashed, WHOLE, inserts, pasted, unruled)
 
     def embed_queries(self, batch: Sequence[Prepared]) -> list[QueryEmbedding]:
         """Six photo regions and the eight most logo-like windows of each picture, one backbone pass for all.
@@ -92,7 +93,7 @@ class RegionEmbedder(ABC, Generic[F]):
         photos, logos = self._photo_regions(features, len(batch)), self._logo_windows(features)
         photos = self._with_pasted(photos, [item.inserts for item in batch])
         parts = zip(photos, logos, batch, strict=True)
-        return [QueryEmbedding(photo, logo, item.pasted) for photo, logo, item in parts]
+        return [QueryEmbedding(photo, logo, item.pasted, item.unruled) for photo, logo, item in parts]
 
     def embed_photos(self, batch: Sequence[Prepared]) -> list[Regions]:
         """Six regions of each reference photo: the whole, the centre and the quarters."""

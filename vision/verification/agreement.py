@@ -8,6 +8,7 @@ leave the rest of it pixel for pixel the same, while another photograph of the s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -34,6 +35,9 @@ NEAR: Final = 0.5
 NEAREST: Final = 0.3
 """Pixels of the frame: a block of the same photograph lies this close once all are aligned together."""
 
+FEWEST: Final = 8
+"""Blocks below which nothing is said of the light."""
+
 CENTRAL: Final = 0.2
 """Spread of the weight on the middle of the reference, where the product is, as a fraction of its sides."""
 
@@ -51,9 +55,11 @@ class Agreement:
     blocks: int
     exact: float
     anchors: int
+    precise: float
+    uneven: float
 
 
-NOTHING: Final = Agreement(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0)
+NOTHING: Final = Agreement(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0.0, math.inf)
 
 
 def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8], residuals: NDArray[np.float32]) -> Agreement:
@@ -86,6 +92,8 @@ def compare(reference: Pixels, warped: Pixels, visible: NDArray[np.uint8], resid
         blocks=int(agreed.sum()),
         exact=float((fixed & (residuals < NEAR)).sum()) / max(1, int((seen & strong).sum())),
         anchors=int((fixed & (residuals < NEAREST)).sum()),
+        precise=float((fixed & (residuals < NEAREST)).sum()) / (int(fixed.sum()) + 2),
+        uneven=unevenness(reference, warped, _uncovered(agreed, whole)),
     )
 
 
@@ -160,6 +168,34 @@ def explained(reference: Pixels, warped: Pixels, seen: NDArray[np.bool_]) -> flo
         kept = np.argsort(errors)[: max(9, 3 * len(errors) // 4)]
     spread = float(((target[kept] - target[kept].mean(axis=0)) ** 2).sum())
     return float(np.clip(1.0 - errors[kept].sum() / max(spread, 1.0), 0.0, 1.0))
+
+
+def _uncovered(agreed: NDArray[np.bool_], whole: Plane) -> NDArray[np.bool_]:
+    """The agreeing blocks that agree untrimmed too, so that nothing lies over a part of them; all, where few do."""
+    bare = agreed & (whole > AGREES)
+    return np.asarray(bare if bare.sum() >= max(FEWEST, agreed.sum() // 3) else agreed)
+
+
+def unevenness(reference: Pixels, warped: Pixels, agreed: NDArray[np.bool_]) -> float:
+    """Grey levels by which the blocks that agree differ in brightness from one map of the reference's colours.
+
+    One photograph keeps its light, whatever is laid over a part of it or done to its colours: what is left is a level
+    or two. Another photograph of the same floor has other light. Infinite for fewer than eight blocks; the worst
+    seventh is left out.
+    """
+    if agreed.sum() < FEWEST:
+        return math.inf
+    size = agreed.shape[1], agreed.shape[0]
+    colours = cv2.resize(reference, size, interpolation=cv2.INTER_AREA)[agreed].astype(np.float64)
+    goal = cv2.resize(grey(warped), size, interpolation=cv2.INTER_AREA)[agreed].astype(np.float64)
+    design = np.column_stack([colours, np.ones(len(goal))])
+    kept = np.arange(len(goal))
+    errors = np.zeros(len(goal))
+    for _ in range(3):
+        gram = design[kept].T @ design[kept] + np.diag([50.0, 50.0, 50.0, 1e-3])
+        errors = np.abs(design @ np.linalg.solve(gram, design[kept].T @ goal[kept]) - goal)
+        kept = np.argsort(errors)[: max(FEWEST, 6 * len(errors) // 7)]
+    return float(np.sqrt((errors[kept] ** 2).mean()))
 
 
 def _middle(shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -46,7 +46,9 @@ class PhotoEvidence:
     share of the whole reference that agrees, `blocks` the number of blocks that agree, `inliers` the local features
     behind the alignment. `exact` is the share of the reference's clearly textured blocks in view that agree and lie
     within half a pixel once all are aligned together, `anchors` the number that lie within a third: another
-    photograph of the same scene has hardly any.
+    photograph of the same scene has hardly any. `precise` is their share of those that agree, `uneven` by how many grey
+    levels the light differs from block to block where the blocks agree, and `beyond` the number of pieces of the
+    reference's edge across which the query goes on: these three ask nothing of what is covered.
     """
 
     query_box: Box
@@ -62,6 +64,9 @@ class PhotoEvidence:
     mirrored: bool
     exact: float
     anchors: int
+    precise: float = 0.0
+    uneven: float = math.inf
+    beyond: int = 0
 
     def features(self) -> dict[str, float]:
         """Monotone features in [0, 1]; counts saturate."""
@@ -78,6 +83,9 @@ class PhotoEvidence:
             "inliers": min(1.0, self.inliers / 40),
             "exact": self.exact,
             "anchors": min(1.0, math.log1p(self.anchors) / math.log1p(64)),
+            "precise": self.precise,
+            "even": math.exp(-self.uneven / 4),
+            "enclosed": max(0.0, 1.0 - self.beyond / 8),
         }
 
     def reasons(self) -> tuple[str, ...]:
@@ -91,6 +99,8 @@ class PhotoEvidence:
             lines.append(f"the copy covers about {self.query_box.area:.0%} of the picture")
         if self.mirrored:
             lines.append("mirrored")
+        if self.beyond >= 4:
+            lines.append("but the picture goes on beyond the reference's edge, as another photograph would")
         return tuple(lines)
 
 

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from vision.boxes import Box
 from vision.embedding import Pixels
 from vision.inserts import inserts
+from vision.lines import without_lines
 from vision.once import once
 from vision.verification.agreement import BLOCK, Agreement, compare, grey, strength, warp
 from vision.verification.alignment import Matrix, Placement, corners, inverse, moved, place
+from vision.verification.edges import MARGIN, continued
 from vision.verification.evidence import PhotoEvidence
 from vision.verification.features import LocalFeatures, extract, joined, match
 from vision.verification.placing import bounds, halved, shrunk, size_within
@@ -43,6 +45,8 @@ PASTED: Final = 3
 SHRINKS: Final = 0.8
 """A query this much larger than the frame, or more, is shrunk before it is warped."""
 
+_ROOM: Final = np.array([[1.0, 0.0, MARGIN], [0.0, 1.0, MARGIN], [0.0, 0.0, 1.0]])
+
 
 @dataclass(frozen=True)
 class PhotoDescription:
@@ -55,6 +59,8 @@ class PhotoDescription:
 
     features: LocalFeatures
     pixels: Pixels
+    unruled: PhotoDescription | None = None
+    """The same picture without the lines that were drawn across it, where there are any."""
 
     @once
     def picture(self) -> Pixels:
@@ -81,18 +87,24 @@ class PhotoDescription:
 class PhotoVerifier:
     """Describes pictures and compares descriptions. Holds no state; safe to share between threads."""
 
-    def describe(self, pixels: Pixels, pasted: Sequence[Box] | None = None) -> PhotoDescription:
+    def describe(
+        self, pixels: Pixels, pasted: Sequence[Box] | None = None, unruled: Pixels | None = None
+    ) -> PhotoDescription:
         """Describe a picture being checked, uint8 RGB `[h, w, 3]`; what was pasted into it is looked at closely.
 
-        `pasted` are the rectangles of `vision.inserts`, the clearest first, where they are known already.
+        `pasted` are the rectangles of `vision.inserts`, the clearest first, and `unruled` what `vision.lines` made of
+        it, where they are known already; without `pasted` both are looked for.
         """
+        if pasted is None:
+            pasted, unruled = inserts(pixels), without_lines(pixels)
         width, height = size_within(pixels, PICTURE_SIDE)
         found = [_features(pixels).scaled(width, height)]
-        for box in (inserts(pixels) if pasted is None else pasted)[:PASTED]:
+        for box in pasted[:PASTED]:
             left, top, right, bottom = box.pixels(width, height)
             near = _features(_cut(pixels, box)).scaled(right - left, bottom - top)
             found.append(near.moved(left, top, width, height))
-        return PhotoDescription(joined(found), pixels)
+        clean = None if unruled is None else PhotoDescription(_features(unruled).scaled(width, height), unruled)
+        return PhotoDescription(joined(found), pixels, clean)
 
     def enrol(self, pixels: Pixels) -> PhotoDescription:
         """Describe a reference, uint8 RGB `[h, w, 3]`."""
@@ -101,7 +113,17 @@ class PhotoVerifier:
         return PhotoDescription(_features(pixels).scaled(width, height), frame)
 
     def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
-        """Evidence of the best placement of the reference in the query, or None when nothing aligns."""
+        """Evidence of the best placement of the reference in the query, or None when nothing aligns.
+
+        A picture with lines across it is compared without them as well, and whatever agrees better counts.
+        """
+        evidence = self._verify(query, reference)
+        if query.unruled is None:
+            return evidence
+        clean = self._verify(query.unruled, reference)
+        return max((one for one in (evidence, clean) if one is not None), key=_strength, default=None)
+
+    def _verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
         placements = _placements(query.features, reference.features)
         if not placements:
             return None
@@ -113,11 +135,17 @@ class PhotoVerifier:
             best = placements[int(np.argmax([strength(reference.grey, *view) for view in warped]))]
         picture, factors = _at_scale(query.picture, best.matrix, frame)
         refined = refine(grey(picture), reference.level, best.matrix @ inverse(factors), BLOCK)
-        view, visible = warp(picture, refined.matrix, width, height)
-        agreement = compare(frame, view, visible, refined.residuals)
+        view, visible = warp(picture, _ROOM @ refined.matrix, width + 2 * MARGIN, height + 2 * MARGIN)
+        within = slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN)
+        agreement = compare(frame, np.ascontiguousarray(view[within]), visible[within], refined.residuals)
         if agreement.blocks == 0:
             return None
-        return _evidence(query, reference, replace(best, matrix=refined.matrix @ factors), agreement)
+        placement = replace(best, matrix=refined.matrix @ factors)
+        return _evidence(query, reference, placement, agreement, continued(view, visible))
+
+
+def _strength(evidence: PhotoEvidence) -> float:
+    return evidence.blocks * (evidence.close + evidence.exact)
 
 
 def _features(pixels: Pixels) -> LocalFeatures:
@@ -160,7 +188,7 @@ def _placements(query: LocalFeatures, reference: LocalFeatures) -> list[Placemen
 
 
 def _evidence(
-    query: PhotoDescription, reference: PhotoDescription, placement: Placement, agreement: Agreement
+    query: PhotoDescription, reference: PhotoDescription, placement: Placement, agreement: Agreement, beyond: int
 ) -> PhotoEvidence:
     ours, theirs = query.features, reference.features
     back = inverse(placement.matrix)
@@ -178,4 +206,7 @@ def _evidence(
         anchors=agreement.anchors,
         inliers=placement.inliers,
         mirrored=placement.mirrored,
+        precise=agreement.precise,
+        uneven=agreement.uneven,
+        beyond=beyond,
     )

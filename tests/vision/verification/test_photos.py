@@ -122,6 +122,62 @@ def test_a_copy_lies_on_its_reference_within_a_fraction_of_a_pixel(edit, cat: Pi
     assert evidence.exact > 0.4
 
 
+def test_a_copy_ends_where_the_reference_does(cat: Pixels) -> None:
+    for edit in (cropped, rotated, pasted, hidden, shown_small):
+        evidence = checked(edit(cat), cat)
+        assert evidence is not None
+        assert evidence.beyond == 0
+        assert evidence.uneven < 3
+
+
+def test_a_view_of_the_same_place_goes_on_beyond_the_edge(cup: Pixels) -> None:
+    width = cup.shape[1]
+    left, right = (np.ascontiguousarray(part) for part in (cup[:, : width * 3 // 4], cup[:, width // 4 :]))
+    evidence = checked(left, right)
+    assert evidence is not None
+    assert evidence.agreeing > 0.9
+    assert evidence.beyond >= 4
+    assert any("beyond" in reason for reason in evidence.reasons())
+
+
+def test_a_rim_that_mirrors_the_picture_is_not_more_of_it(cat: Pixels) -> None:
+    framed = cv2.copyMakeBorder(cat, 60, 60, 60, 60, cv2.BORDER_REFLECT)
+    evidence = checked(framed, cat)
+    assert evidence is not None
+    assert evidence.beyond <= 2
+
+
+def test_other_light_makes_it_uneven(cat: Pixels) -> None:
+    ramp = np.linspace(0.6, 1.3, cat.shape[1])[None, :, None]
+    lit = np.clip(cat * ramp, 0, 255).astype(np.uint8)
+    evidence, plain = checked(lit, cat), checked(compressed(cat), cat)
+    assert evidence is not None
+    assert plain is not None
+    assert evidence.uneven > 6 > plain.uneven
+    assert evidence.features()["even"] < plain.features()["even"]
+
+
+def test_what_is_covered_does_not_make_the_rest_less_precise(cat: Pixels) -> None:
+    evidence, whole = checked(hidden(cat), cat), checked(cat, cat)
+    assert evidence is not None
+    assert whole is not None
+    assert evidence.agreeing < 0.8
+    assert evidence.precise > 0.6 > evidence.exact
+
+
+def test_a_ruled_copy_agrees_better_without_its_lines(cup: Pixels) -> None:
+    ruled = cup.copy()
+    for column in range(-400, cup.shape[1], 34):
+        cv2.line(ruled, (column, 0), (column + 250, cup.shape[0]), (20, 160, 60), 5)
+    verifier = PhotoVerifier()
+    reference = verifier.enrol(cup)
+    as_it_is = verifier.verify(verifier.describe(ruled, ()), reference)
+    cleaned = verifier.verify(verifier.describe(ruled), reference)
+    assert as_it_is is not None
+    assert cleaned is not None
+    assert cleaned.exact + cleaned.close > as_it_is.exact + as_it_is.close + 0.1
+
+
 def test_a_view_that_moved_does_not_lie_exactly(cup: Pixels) -> None:
     evidence = checked(reshot(cup), cup)
     assert evidence is not None
