@@ -40,7 +40,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     engine: str = "auto"
-    """`auto`, `torch` or `openvino`."""
+    """`auto`, `openvino`, `onnxruntime` or `torch`."""
     cache_dir: Path | None = None
     """What is made once for a machine: converted models, and what was found out about engines."""
     operator_key: str | None = field(default=None, repr=False)

@@ -6,7 +6,7 @@ feature and knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -76,20 +76,29 @@ def suppress(corners: Corners, scores: NDArray[np.float32], *, keep: int, iou: f
 
     Equal scores keep their order, so the result does not depend on the machine.
     """
-    order = np.argsort(-scores, kind="stable")
     chosen: list[int] = []
-    for start in range(0, len(order), _CHUNK):
-        left = order[start : start + _CHUNK]
+    for left in _falling(scores):
         for taken in chosen:
-            left = left[overlaps(corners[taken], corners[left]) <= iou]
+            left = left[overlaps(corners[taken], corners[left]) <= iou]  # noqa: PLW2901 - what is left of it
         while left.size and len(chosen) < keep:
             best = int(left[0])
             chosen.append(best)
-            left = left[1:]
-            left = left[overlaps(corners[best], corners[left]) <= iou]
+            left = left[1:]  # noqa: PLW2901 - the same
+            left = left[overlaps(corners[best], corners[left]) <= iou]  # noqa: PLW2901 - the same
         if len(chosen) == keep:
             break
     return chosen
+
+
+def _falling(scores: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+    """Indices by falling score in pieces, equal ones in order; only the first piece is sorted until more is asked."""
+    least = np.partition(scores, -_CHUNK)[-_CHUNK] if len(scores) > _CHUNK else -np.inf
+    first = np.flatnonzero(scores >= least)
+    yield first[np.argsort(-scores[first], kind="stable")]
+    rest = np.flatnonzero(scores < least)
+    rest = rest[np.argsort(-scores[rest], kind="stable")]
+    for start in range(0, len(rest), _CHUNK):
+        yield rest[start : start + _CHUNK]
 
 
 def as_boxes(corners: Corners) -> tuple[Box, ...]:

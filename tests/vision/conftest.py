@@ -21,6 +21,13 @@ def openvino_embedder():
 
 
 @pytest.fixture(scope="session")
+def onnx_embedder():
+    """The shipped model through ONNX Runtime."""
+    pytest.importorskip("onnxruntime", reason="the extra `onnxruntime` is not installed")
+    return load_embedder(device="cpu", engine="onnxruntime")
+
+
+@pytest.fixture(scope="session")
 def torch_embedder():
     """The shipped model through torch, the reference."""
     return load_embedder(device="cpu", engine="torch")

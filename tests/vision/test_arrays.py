@@ -70,7 +70,7 @@ def boxes():
 @pytest.mark.parametrize("kind", ["photo", "logo"])
 def test_descriptors_of_boxes_are_those_of_torch(sidecar, layers, features, kind):
     asked = boxes()
-    found = getattr(ArrayHeads(sidecar), kind)(Maps(tuple(layers)), asked)
+    found = getattr(ArrayHeads(sidecar), kind)([Maps(tuple(layers))], asked, np.zeros(len(asked), np.int64))
     reference = getattr(LearnedHeads(sidecar, torch.device("cpu")), kind)
     expected = reference(features, torch.from_numpy(asked), torch.zeros(len(asked), dtype=torch.long)).numpy()
     assert found.dtype == np.float32

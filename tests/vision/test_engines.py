@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import data as photographs
 
+import vision
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedders.engines import verdict_on
+from vision.embedders.probe import Trial, neighbours_kept
 from vision.errors import ModelError
 
 PHOTOS = [photographs.astronaut(), photographs.chelsea(), photographs.coffee(), photographs.rocket()]
@@ -45,10 +49,12 @@ def cosines(one, two):
     return (one * two).sum(axis=1)
 
 
-def test_both_engines_fill_one_space(torch_embedder, openvino_embedder):
-    assert openvino_embedder.space == torch_embedder.space
-    assert (torch_embedder.engine.name, openvino_embedder.engine.name) == ("torch", "openvino")
-    engines = (openvino_embedder, torch_embedder)
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_every_engine_fills_one_space(torch_embedder, request, name):
+    other = request.getfixturevalue({"openvino": "openvino_embedder", "onnxruntime": "onnx_embedder"}[name])
+    assert other.space == torch_embedder.space
+    assert (torch_embedder.engine.name, other.engine.name) == ("torch", name)
+    engines = (other, torch_embedder)
     found, expected = (engine.embed_photos([engine.prepare(photo) for photo in PHOTOS]) for engine in engines)
     alike = np.concatenate([cosines(one.vectors, two.vectors) for one, two in zip(found, expected, strict=True)])
     assert alike.mean() >= 0.999
@@ -121,6 +127,39 @@ def test_a_probe_that_somebody_stopped_is_run_again(tmp_path):
         assert "SIGKILL" in verdict_on(MODEL, tmp_path, probe(code)).why
     assert runs(tmp_path) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["runs.txt"]
+
+
+def test_a_probe_that_hangs_is_ended(tmp_path):
+    verdict = verdict_on(MODEL, tmp_path, probe("import time; time.sleep(600)"), patience=0.5)
+    assert verdict.found is None
+    assert "did not end in 0.5 s" in verdict.why
+
+
+def test_wrong_numbers_are_seen():
+    vectors = np.random.default_rng(3).standard_normal((40, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert neighbours_kept(vectors, vectors) == 1.0
+    assert neighbours_kept(vectors[::-1], vectors) < 0.9
+    assert Trial(None, 0.9999, 0.9995, 0.99, 1.0).agrees
+    assert not Trial(None, 0.9999, 0.9, 0.99, 1.0).agrees
+    assert not Trial(None, 0.9999, 0.9995, 0.9, 1.0).agrees
+    assert not Trial(None, float("nan"), 0.9995, 0.99, 1.0).agrees
+
+
+@pytest.mark.parametrize("gone", ["openvino", "onnxruntime", "clip"])
+def test_without_its_file_one_backend_is_missing_and_the_next_serves(tmp_path, gone, openvino_embedder, onnx_embedder):
+    """`vision` without one file, and the cache of this machine: what was found of the others still holds."""
+    source = Path(vision.__file__).parent
+    shutil.copytree(source, tmp_path / "vision", ignore=shutil.ignore_patterns(f"{gone}.py", "__pycache__", "models"))
+    (tmp_path / "vision" / "models").symlink_to(source / "models")
+    code = "from vision.embedders import load_embedder; engine = load_embedder().engine; print(engine.name, engine.why)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    served = "onnxruntime" if gone == "openvino" else "openvino"
+    assert ended.stdout.startswith(served)
+    assert ("no backend for OpenVINO" in ended.stdout) == (gone == "openvino")
 
 
 def test_an_error_of_the_probe_is_told(tmp_path):

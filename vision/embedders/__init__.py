@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from vision.embedders.engines import ENGINES, verdict_on
+from vision.embedders.backends import TITLES, Name, backend
+from vision.embedders.engines import ENGINES, Verdict, verdict_on
 from vision.embedders.sidecar import SIDECAR, read_sidecar
-from vision.embedding import Embedder
+from vision.embedders.texts import read_texts
+from vision.embedding import Embedder, EngineInfo, Space
 from vision.errors import ModelError
 
 DEFAULT_MODEL: Final = "brandwarden-lite1"
@@ -30,31 +32,49 @@ def load_embedder(
 ) -> Embedder:
     """Load `model` onto `device` ("auto", "cpu", "cuda", "cuda:1") at `precision` ("auto", "fp32", "bf16").
 
-    `threads` is how many pictures a CPU computes side by side (OpenVINO) or how many threads a pass takes, for the
-    whole process (torch); None leaves the engine's own choice. `engine` "auto" is OpenVINO on a processor where it was
-    found to run and to agree, else torch; "torch" and "openvino" insist. `cache` is where that finding and converted
+    `threads` is how many pictures a CPU computes side by side or how many threads a pass takes, for the whole process
+    (torch); None leaves the engine's own choice. `engine` "auto" is, on a processor, the first of OpenVINO and ONNX
+    Runtime that was found to run and to agree, else torch; a name insists. `cache` is where that finding and converted
     models lie, by default `~/.cache/brandwarden`. Shipped models and directories need no network. Raises `ModelError`
     naming the setting or file to mend.
     """
     directory = model_directory(model)
-    why = _objection(directory, device, precision, engine)
-    if not why and directory:
-        verdict = verdict_on(directory, cache)
-        why = verdict.why
-        if verdict.found is not None:
-            from vision.embedders.openvino import load_openvino  # noqa: PLC0415 - OpenVINO loads here
-
-            return load_openvino(verdict, directory, label=model, precision=precision, threads=threads or 1)
-    if engine == "openvino":
-        raise ModelError(f"the `engine` setting is openvino, but {why}; set it to auto or torch")
+    objection = _objection(directory, device, precision, engine)
+    reasons = [objection] if objection else []
+    if not reasons and directory:
+        for name in TITLES:
+            if engine in ("auto", name):
+                verdict = verdict_on(directory, cache, engine=name)
+                reasons.append(verdict.why)
+                if verdict.found is not None:
+                    words = "; ".join(reasons)
+                    return _open(verdict, directory, name, label=model, precision=precision, threads=threads, why=words)
+    why = "; ".join(reasons)
+    if engine in TITLES:
+        raise ModelError(f"the `engine` setting is {engine}, but {why}; set it to auto or torch")
     from vision.embedders.clip import load_clip  # noqa: PLC0415 - torch loads here, not when the package is imported
 
-    name = f"{LOCAL_DIR}{directory}" if directory else model
-    return load_clip(name, label=model, device=device, precision=precision, threads=threads, why=why)
+    named = f"{LOCAL_DIR}{directory}" if directory else model
+    return load_clip(named, label=model, device=device, precision=precision, threads=threads, why=why)
+
+
+def _open(
+    verdict: Verdict, directory: Path, name: Name, *, label: str, precision: str, threads: int | None, why: str
+) -> Embedder:
+    """What the probe found good, ready to serve; `precision` "fp32" keeps every layer exact."""
+    sidecar = read_sidecar(directory)
+    if sidecar is None or verdict.found is None:
+        raise ModelError(f"{verdict.directory} holds nothing for {directory}; remove it")
+    exact = None if precision == "fp32" else verdict.found["chosen"]["exact"]
+    words = "fp32" if exact is None else f"bf16, first {exact} convolutions fp32"
+    space = Space(**{**verdict.found["space"], "model": label})
+    engine = EngineInfo(name, words, why)
+    open_graph, texts = backend(name).open_graph, read_texts(directory)
+    return open_graph(verdict.directory, sidecar, space, engine, exact=exact, threads=threads or 1, texts=texts)
 
 
 def _objection(directory: Path | None, device: str, precision: str, engine: str) -> str:
-    """Why OpenVINO is not even tried; empty when it is. Raises `ModelError` for an engine there is not."""
+    """Why none but torch is even tried; empty when it is. Raises `ModelError` for an engine there is not."""
     if engine not in ENGINES:
         raise ModelError(f"the `engine` setting {engine!r} is none of {', '.join(ENGINES)}")
     reasons = {

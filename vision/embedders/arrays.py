@@ -1,11 +1,12 @@
 """The heads of a model's sidecar in NumPy: what `LearnedHeads` computes, for engines that hand out arrays.
 
-Place in the flow: after the trunk of `vision.embedders.openvino`. Every box is a set of weights over the cells of a
+Place in the flow: after the trunk of `vision.embedders.mapped`. Every box is a set of weights over the cells of a
 map, so pooling is one matrix product. It imports no engine; `vision.embedders.heads` is the reference, held by a test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -28,7 +29,10 @@ class Maps:
 
 
 class ArrayHeads:
-    """Descriptors of boxes and the logoness of windows, one picture at a time. Safe to share by threads."""
+    """Descriptors of boxes and the logoness of windows. Safe to share by threads.
+
+    Boxes are float32 `[k, 4]`, fractions of the pictures `owners` `[k]`, which rise; `maps` are those of a batch.
+    """
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._photo = _Projector(sidecar.photo)
@@ -37,13 +41,13 @@ class ArrayHeads:
         self.photo_dim = sidecar.photo.matrix.shape[0]
         self.logo_dim = sidecar.logo.matrix.shape[0]
 
-    def photo(self, maps: Maps, boxes: Corners) -> Vectors:
-        """Unit photo vectors `[k, photo_dim]` of `boxes` `[k, 4]`, fractions of the picture."""
-        return self._photo(maps, boxes)
+    def photo(self, maps: Sequence[Maps], boxes: Corners, owners: NDArray[np.int64]) -> Vectors:
+        """Unit photo vectors `[k, photo_dim]` of `boxes`."""
+        return self._photo(maps, boxes, owners)
 
-    def logo(self, maps: Maps, boxes: Corners) -> Vectors:
-        """Unit logo vectors `[k, logo_dim]` of `boxes` `[k, 4]`."""
-        return self._logo(maps, boxes)
+    def logo(self, maps: Sequence[Maps], boxes: Corners, owners: NDArray[np.int64]) -> Vectors:
+        """Unit logo vectors `[k, logo_dim]` of `boxes`."""
+        return self._logo(maps, boxes, owners)
 
     def windows(self, maps: Maps) -> tuple[Corners, NDArray[np.float32]]:
         """Candidate windows `[k, 4]` and the logoness `[k]` of each in [0, 1]."""
@@ -56,9 +60,15 @@ class _Projector:
         self._mean = projection.mean
         self._matrix = np.ascontiguousarray(projection.matrix.T)
 
-    def __call__(self, maps: Maps, boxes: Corners) -> Vectors:
-        pooled = [_unit(pool(maps.layers[part.map], boxes, part)) for part in self._parts]
-        return _unit((np.concatenate(pooled, axis=1) - self._mean) @ self._matrix)
+    def __call__(self, maps: Sequence[Maps], boxes: Corners, owners: NDArray[np.int64]) -> Vectors:
+        """Pools each picture's boxes and projects those of all at once: reading the matrix is half of the work."""
+        ends = np.searchsorted(owners, np.arange(len(maps)), side="right")
+        own = list(zip(maps, np.split(boxes, ends[:-1]), strict=True))
+        parts = [
+            _unit(np.concatenate([pool(one.layers[part.map], some, part) for one, some in own if len(some)]))
+            for part in self._parts
+        ]
+        return _unit((np.concatenate(parts, axis=1) - self._mean) @ self._matrix)
 
 
 def pool(layer: Array, boxes: Corners, part: Part) -> Array:

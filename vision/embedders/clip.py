@@ -62,7 +62,7 @@ class ClipEmbedder(RegionEmbedder[Features]):
     def dense(self, pictures: Sequence[Pixels]) -> Features:
         """The maps of square pictures of any one size, for training; `embed_*` is what everyone else wants."""
         # a row-major picture is already what torch calls channels_last, so permuting copies nothing
-        stacked = torch.from_numpy(np.stack(pictures)).to(self._checkpoint.device).permute(0, 3, 1, 2)
+        stacked = self._uploaded(np.stack(pictures)).permute(0, 3, 1, 2)
         return self.tower(((stacked.float() - self._mean) * self._scale).to(self._checkpoint.dtype))
 
     def parts(self) -> tuple[nn.Module, Tensor, Tensor]:
@@ -83,6 +83,13 @@ class ClipEmbedder(RegionEmbedder[Features]):
     @torch.inference_mode()
     def _windows(self, features: Features) -> tuple[Corners, NDArray[np.float32]]:
         return self._heads.windows(features)
+
+    def _uploaded(self, stacked: NDArray[np.uint8]) -> Tensor:
+        """Pictures on the device; from page-locked memory the copy to CUDA runs beside the pass before it."""
+        batch = torch.from_numpy(stacked)
+        if self._checkpoint.device.type == "cuda":
+            return batch.pin_memory().to(self._checkpoint.device, non_blocking=True)
+        return batch.to(self._checkpoint.device)
 
     def _tensor(self, array: NDArray[np.float32] | NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(array).to(self._checkpoint.device)

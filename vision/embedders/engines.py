@@ -8,7 +8,6 @@ any of them is probed anew. A cache that was damaged is thrown away and made aga
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -23,13 +22,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from vision.embedders.backends import TITLES, Name, missing
 from vision.embedders.sidecar import POOLING
 
-FORMAT: Final = 1
-ENGINES: Final = ("auto", "torch", "openvino")
+FORMAT: Final = 2
+ENGINES: Final = ("auto", "torch", *TITLES)
 RESULT: Final = "engine.json"
 PROBE: Final = (sys.executable, "-m", "vision.embedders.probe")
-_TIMEOUT: Final = 600.0
+_PATIENCE: Final = 300.0
 _STOPPED: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that somebody else sends: they say nothing about the engine."""
 _PARTS: Final = ("*.safetensors", "open_clip_config.json", "brandwarden.json")
@@ -53,16 +53,26 @@ class _Failure:
     lasts: bool
 
 
-def verdict_on(model: Path, cache: Path | None = None, probe: Sequence[str] | None = None) -> Verdict:
-    """The remembered verdict on the model directory, or a new one. `cache` defaults to `~/.cache/brandwarden`."""
-    if importlib.util.find_spec("openvino") is None:
-        return Verdict(model, None, "OpenVINO is not installed")
+def verdict_on(
+    model: Path,
+    cache: Path | None = None,
+    probe: Sequence[str] | None = None,
+    *,
+    engine: Name = "openvino",
+    patience: float = _PATIENCE,
+) -> Verdict:
+    """The remembered verdict on `engine` for the model directory, or a new one.
+
+    `cache` defaults to `~/.cache/brandwarden`; a probe that takes more than `patience` seconds is ended.
+    """
+    if why := missing(engine):
+        return Verdict(model, None, why)
     root = _writable(cache or Path.home() / ".cache" / "brandwarden")
-    entry = root / _key(model)
-    remembered = _read(entry)
+    entry = root / _key(model, engine)
+    remembered = _read(entry, engine)
     if remembered is not None:
         return remembered
-    return _run_probe(model, entry, probe or PROBE)
+    return _run_probe(entry, engine, [*(probe or PROBE), engine, str(model)], patience)
 
 
 def _writable(cache: Path) -> Path:
@@ -74,10 +84,10 @@ def _writable(cache: Path) -> Path:
     return cache if os.access(cache, os.W_OK) else Path(tempfile.mkdtemp(prefix="brandwarden-engine-"))
 
 
-def _key(model: Path) -> str:
+def _key(model: Path, engine: Name) -> str:
     """Everything the verdict hangs on."""
-    digest = hashlib.sha256(f"{FORMAT} {POOLING} {_processor()}".encode())
-    for package in ("openvino", "torch", "timm", "open_clip_torch"):
+    digest = hashlib.sha256(f"{FORMAT} {engine} {POOLING} {_processor()}".encode())
+    for package in (engine, "torch", "timm", "open_clip_torch"):
         digest.update(f" {package} {_version(package)}".encode())
     for file in sorted(
         (*model.glob("*.safetensors"), *model.glob("open_clip_config.json"), *model.glob("brandwarden.json"))
@@ -105,14 +115,14 @@ def _processor() -> str:
     )
 
 
-def _run_probe(model: Path, entry: Path, probe: Sequence[str]) -> Verdict:
+def _run_probe(entry: Path, engine: Name, probe: Sequence[str], patience: float) -> Verdict:
     """Probe into a directory beside `entry` and put it in place whole; another process may do the same meanwhile."""
     aside = Path(tempfile.mkdtemp(prefix=".probing-", dir=entry.parent))
-    failure = _failure(model, aside, probe)
+    failure = _failure(aside, probe, patience)
     if failure is not None:
         shutil.rmtree(aside)
         if not failure.lasts:
-            return _verdict(entry, {"failed": failure.words})
+            return _verdict(entry, engine, {"failed": failure.words})
         aside.mkdir()
         (aside / RESULT).write_text(json.dumps({"failed": failure.words}) + "\n")
     found = json.loads((aside / RESULT).read_text())
@@ -122,19 +132,19 @@ def _run_probe(model: Path, entry: Path, probe: Sequence[str]) -> Verdict:
     except OSError:  # somebody else was first
         shutil.rmtree(aside, ignore_errors=True)
         found = {"failed": "its cache cannot be written"}
-    return _read(entry) or _verdict(entry, found)
+    return _read(entry, engine) or _verdict(entry, engine, found)
 
 
-def _failure(model: Path, directory: Path, probe: Sequence[str]) -> _Failure | None:
+def _failure(directory: Path, probe: Sequence[str], patience: float) -> _Failure | None:
     """Run the probe; None when it left a result."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [*probe, str(model), str(directory)]
+    command = [*probe, str(directory)]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter on our own module
-            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False, env=environment
+            command, capture_output=True, text=True, errors="replace", timeout=patience, check=False, env=environment
         )
     except subprocess.TimeoutExpired:
-        return _Failure(f"its probe did not end in {_TIMEOUT:g} s", lasts=False)
+        return _Failure(f"its probe did not end in {patience:g} s", lasts=False)
     except OSError as error:
         return _Failure(f"its probe could not be started ({error})", lasts=False)
     if done.returncode < 0:
@@ -147,25 +157,25 @@ def _failure(model: Path, directory: Path, probe: Sequence[str]) -> _Failure | N
     return None
 
 
-def _read(entry: Path) -> Verdict | None:
+def _read(entry: Path, engine: Name) -> Verdict | None:
     """The verdict in `entry` when every byte of it is as it was written; a damaged one is removed."""
     if not entry.is_dir():
         return None
     try:
         if json.loads((entry / _MANIFEST).read_text()) == _digests(entry):
-            return _verdict(entry, json.loads((entry / RESULT).read_text()))
+            return _verdict(entry, engine, json.loads((entry / RESULT).read_text()))
     except (OSError, ValueError):
         pass
     shutil.rmtree(entry, ignore_errors=True)
     return None
 
 
-def _verdict(entry: Path, found: dict[str, Any]) -> Verdict:
+def _verdict(entry: Path, engine: Name, found: dict[str, Any]) -> Verdict:
     if "failed" in found:
-        return Verdict(entry, None, f"OpenVINO is not used: {found['failed']}")
+        return Verdict(entry, None, f"{TITLES[engine]} is not used: {found['failed']}")
     chosen = found["chosen"]
     agreement = min(chosen["photo"], chosen["logo"])
-    why = f"OpenVINO runs here and agrees with torch (mean cosine {agreement:.4f}, {chosen['milliseconds']:.0f} ms)"
+    why = f"{TITLES[engine]} runs here and agrees with torch (mean cosine {agreement:.4f})"
     return Verdict(entry, found, why)
 
 

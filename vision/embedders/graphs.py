@@ -1,8 +1,7 @@
 """The trunk of a torch model as an OpenVINO graph on disk, and the plans by which such a graph may be run.
 
-Place in the flow: written once per machine by `vision.embedders.probe`, read by `vision.embedders.openvino`. Input is
-uint8 `[1, side, side, 3]` as pictures come, normalisation is part of the graph, outputs are the maps
-`[1, rows, columns, channels]`. Importing this module loads OpenVINO but not torch.
+Place in the flow: the files of `vision.embedders.openvino`, written once per machine from what
+`vision.embedders.trunk` traces. Importing this module loads OpenVINO but not torch.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import openvino as ov
 from openvino._offline_transformations import apply_moc_transformations
 
 from vision.embedders.cores import shared_core
+from vision.embedders.trunk import traceable
 
 if TYPE_CHECKING:
     from vision.embedders.clip import ClipEmbedder
@@ -31,20 +31,9 @@ def write_graph(directory: Path, embedder: ClipEmbedder, side: int) -> None:
     """Convert the trunk of `embedder` for pictures of `side` px. Raises whatever OpenVINO cannot convert."""
     import torch  # noqa: PLC0415 - a process that only reads graphs does without
 
-    visual, mean, scale = embedder.parts()
-
-    class Trunk(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.visual = visual
-
-        def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            batch = (pixels.permute(0, 3, 1, 2).float() - mean) * scale
-            return tuple(layer.permute(0, 2, 3, 1) for layer in embedder.tower(batch).maps)
-
     shape = [1, side, side, 3]
     example = torch.zeros(shape, dtype=torch.uint8)
-    model = ov.convert_model(Trunk(), example_input=example, input=[(shape, ov.Type.u8)])
+    model = ov.convert_model(traceable(embedder), example_input=example, input=[(shape, ov.Type.u8)])
     for _ in range(2):  # the first round makes padding constant, the second joins it with the convolution behind
         apply_moc_transformations(model, cf=True, smart_reshape=False)
     ov.save_model(model, directory / GRAPH, compress_to_fp16=False)

@@ -1,4 +1,4 @@
-"""`python -m vision.embedders.probe MODEL DIRECTORY`: try OpenVINO on this machine, and keep what serves.
+"""`python -m vision.embedders.probe ENGINE MODEL DIRECTORY`: try an engine on this machine, and keep what serves.
 
 Place in the flow: started by `vision.embedders.engines` as a process of its own, because an engine that does not fit a
 processor dies by a signal and takes its process along. It converts the model, runs every plan, compares the vectors
@@ -17,74 +17,94 @@ from typing import Final
 import cv2
 import numpy as np
 
+from vision.embedders.backends import TITLES, Name, backend
 from vision.embedders.clip import load_clip
 from vision.embedders.engines import RESULT
-from vision.embedders.graphs import supports_bf16, write_graph
-from vision.embedders.openvino import OpenVinoEmbedder
 from vision.embedders.sidecar import read_sidecar
 from vision.embedding import Embedder, EngineInfo, Pixels, Vectors
 from vision.errors import ModelError
 
 AGREEMENT: Final = 0.999
 """Mean cosine to torch in fp32 from which vectors belong to one space (docs/decisions/0006)."""
-_PLANS: Final = (0, 2, 3, 6)
+OVERLAP: Final = 0.98
+"""Share of the ten nearest neighbours that stay near."""
+_TIE: Final = 0.005
+"""Similarities that differ by less rank by chance: rounding to bf16 moves one by about half of it."""
 _ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One plan: how many leading convolutions stay fp32 (None: all), mean cosines to torch, core-ms a picture."""
+    """One plan: how many leading convolutions stay fp32 (None: all), mean cosines to torch, share of the ten nearest
+    neighbours that are torch's, core-ms a picture."""
 
     exact: int | None
     photo: float
     logo: float
+    overlap: float
     milliseconds: float
 
     @property
     def agrees(self) -> bool:
         """Whether its vectors may share a space with those of torch in fp32."""
-        return min(self.photo, self.logo) >= AGREEMENT
+        return min(self.photo, self.logo) >= AGREEMENT and self.overlap >= OVERLAP
 
 
 def main() -> None:
     """Probe the model and write the result. An error of any kind ends the process, and that is an answer too."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", choices=list(TITLES))
     parser.add_argument("model", type=Path)
     parser.add_argument("directory", type=Path)
     options = parser.parse_args()
-    result = probe(options.model, options.directory)
+    result = probe(options.engine, options.model, options.directory)
     (options.directory / RESULT).write_text(json.dumps(result, indent=2) + "\n")
 
 
-def probe(model: Path, directory: Path) -> dict[str, object]:
+def probe(name: Name, model: Path, directory: Path) -> dict[str, object]:
     """Write the graph of `model` into `directory` and say which plan serves. Raises `ModelError` when none does."""
     sidecar = read_sidecar(model)
     if sidecar is None:
         raise ModelError("the model brings no heads of its own (brandwarden.json), and torch computes what stands in")
     torch = load_clip(f"local-dir:{model}", label=str(model), device="cpu", precision="fp32", threads=1)
-    write_graph(directory, torch, sidecar.side)
+    module = backend(name)
+    module.write_graph(directory, torch, sidecar.side)
     expected = _vectors(torch)
-    engine = EngineInfo("openvino", "", "probe")
+    engine = EngineInfo(name, "", "probe")
     trials = [
-        _try(OpenVinoEmbedder(directory, sidecar, torch.space, engine, exact=exact, threads=1), expected, exact)
-        for exact in (None, *(_PLANS if supports_bf16() else ()))
+        _try(module.open_graph(directory, sidecar, torch.space, engine, exact=exact, threads=1), expected, exact)
+        for exact in module.plans()
     ]
     good = [trial for trial in trials if trial.agrees]
     if not good:
-        raise ModelError(f"its vectors agree with torch to a cosine of {trials[0].photo:.4f} only")
+        raise ModelError(
+            f"its vectors agree with torch to a cosine of {trials[0].photo:.4f} only, "
+            f"and {trials[0].overlap:.0%} of neighbours are the same"
+        )
     best = min(good, key=lambda trial: trial.milliseconds)
     return {"space": asdict(torch.space), "chosen": asdict(best), "trials": [asdict(trial) for trial in trials]}
 
 
 def _try(embedder: Embedder, expected: tuple[Vectors, Vectors], exact: int | None) -> Trial:
-    photo, logo = (float((one * two).sum(axis=1).mean()) for one, two in zip(_vectors(embedder), expected, strict=True))
+    found = _vectors(embedder)
+    photo, logo = (float((one * two).sum(axis=1).mean()) for one, two in zip(found, expected, strict=True))
+    overlap = neighbours_kept(found[0], expected[0])
     batch = [embedder.prepare(drawn_pictures(1)[0])]
     times = []
     for _ in range(_ROUNDS):
         started = time.process_time()
         embedder.embed_queries(batch)
         times.append(time.process_time() - started)
-    return Trial(exact, photo, logo, min(times) * 1e3)
+    return Trial(exact, photo, logo, overlap, min(times) * 1e3)
+
+
+def neighbours_kept(found: Vectors, expected: Vectors, most: int = 10) -> float:
+    """Of the `most` nearest neighbours that each row of `found` has among `expected`, the share that `expected` itself
+    holds for as near as its own, but for ties."""
+    wanted = expected @ expected.T
+    least = np.sort(wanted, axis=1)[:, -most][:, None] - _TIE
+    nearest = np.argsort(-(found @ expected.T), axis=1)[:, :most]
+    return float(np.mean(np.take_along_axis(wanted, nearest, axis=1) >= least))
 
 
 def _vectors(embedder: Embedder) -> tuple[Vectors, Vectors]:

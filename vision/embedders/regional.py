@@ -1,8 +1,8 @@
 """What every backend does alike: which boxes of a picture are embedded, and how a batch becomes regions.
 
 Place in the flow: prepared pictures → one backbone pass → dense maps → photo regions and logo windows. A backend adds
-the pass itself and the heads on its maps; `vision.embedders.clip` and `vision.embedders.openvino` are the two there
-are. NumPy only.
+the pass itself and the heads on its maps; `vision.embedders.clip` (torch) and `vision.embedders.mapped` (the rest)
+are the two there are. NumPy only.
 """
 
 from __future__ import annotations
