@@ -1,27 +1,45 @@
 """Embeds references that lack vectors in a space, so that its index can find them.
 
 Place in the flow: under `brandwarden rebuild`, the job that prepares a space, and the upkeep of spaces that are not
-serving. Works in the caller's thread, beside the pipeline and not through it: listings keep their places in the queue.
-Vectors of other spaces stay where they are. What is done is committed, so that another run goes on from there.
+serving. Works in the caller's thread and one that reads ahead, beside the pipeline and not through it: listings keep
+their places in the queue. Vectors of other spaces stay where they are. What is done is committed, so that another run
+goes on from there.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog, Reference
-from indexes.errors import BlobMissing
-from vision.embedding import Embedder, Regions
-from vision.errors import ImageError
-from vision.images import DecodeLimits, Picture, decode
+from vision.embedding import Embedder, Pixels, Prepared, Regions
+from vision.images import DecodeLimits, decode
 
 _PAGE = 200
 _BATCH = 8
 _LIMITS = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
 _LOG = logging.getLogger("brandwarden.reembedding")
+
+
+_Photos: TypeAlias = list[tuple[Reference, Prepared]]
+_Logos: TypeAlias = list[tuple[Reference, Pixels]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """References whose picture was read, ready for the engine, and those that failed so far."""
+
+    photos: _Photos
+    logos: _Logos
+    failed: list[tuple[Reference, Exception]]
+
+    def fail(self, reference: Reference, error: Exception) -> None:
+        _LOG.warning("reference %s cannot be embedded: %s", reference.id, error)
+        self.failed.append((reference, error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +60,58 @@ class Reembedding:
         self._give_way = give_way
 
     def stretches(self, after: int = 0) -> Iterator[Stretch]:
-        """Embed every active reference after primary key `after` that lacks vectors, a batch at a time."""
-        while page := self._catalog.without_vectors(self._embedder.space, after, _PAGE):
-            for start in range(0, len(page), _BATCH):
-                self._give_way()
-                yield self._embed(page[start : start + _BATCH])
-            after = page[-1].pk
+        """Embed every active reference after primary key `after` that lacks vectors, a batch at a time.
 
-    def _embed(self, references: Sequence[Reference]) -> Stretch:
-        read: list[tuple[Reference, Picture]] = []
-        failed: list[tuple[Reference, Exception]] = []
+        The next batch is read and decoded while the engine computes one, so that neither waits for the other.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
+            while page := self._catalog.without_vectors(self._embedder.space, after, _PAGE):
+                batches = [page[start : start + _BATCH] for start in range(0, len(page), _BATCH)]
+                ahead = reader.submit(self._read, batches[0])
+                for following in (*batches[1:], None):
+                    batch = ahead.result()
+                    if following:
+                        ahead = reader.submit(self._read, following)
+                    self._give_way()
+                    yield self._embed(batch)
+                after = page[-1].pk
+
+    def _read(self, references: Sequence[Reference]) -> _Batch:
+        batch = _Batch([], [], [])
         for reference in references:
             try:
-                read.append((reference, decode(self._blobs.get(reference.sha256), limits=_LIMITS)))
-            except (ImageError, BlobMissing) as error:
-                _LOG.warning("reference %s cannot be embedded: %s", reference.id, error)
-                failed.append((reference, error))
+                pixels = decode(self._blobs.get(reference.sha256), limits=_LIMITS).pixels
+                if reference.kind == "photo":
+                    batch.photos.append((reference, self._embedder.prepare(pixels)))
+                else:
+                    batch.logos.append((reference, pixels))
+            except Exception as error:  # noqa: BLE001  # an engine may raise anything; each picture answers for itself
+                batch.fail(reference, error)
+        return batch
+
+    def _embed(self, batch: _Batch) -> Stretch:
+        tried = len(batch.photos) + len(batch.logos) + len(batch.failed)
         try:
-            made = self._vectors(read)
-        except Exception:  # noqa: BLE001  # an engine may raise anything; each picture answers for itself
-            made = self._one_by_one(read, failed)
+            made = self._vectors(batch.photos, batch.logos)
+        except Exception:  # noqa: BLE001  # as above
+            made = self._one_by_one(batch)
         if made:
             self._catalog.embed(made, self._embedder.space)
-        return Stretch(len(references), tuple(failed))
+        return Stretch(tried, tuple(batch.failed))
 
-    def _one_by_one(
-        self, read: Sequence[tuple[Reference, Picture]], failed: list[tuple[Reference, Exception]]
-    ) -> list[tuple[Reference, Regions]]:
+    def _one_by_one(self, batch: _Batch) -> list[tuple[Reference, Regions]]:
         made = []
-        for one in read:
+        parts: list[tuple[_Photos, _Logos]] = [([photo], []) for photo in batch.photos]
+        parts += [([], [logo]) for logo in batch.logos]
+        for photos, logos in parts:
             try:
-                made += self._vectors([one])
+                made += self._vectors(photos, logos)
             except Exception as error:  # noqa: BLE001  # as above
-                _LOG.warning("reference %s cannot be embedded: %s", one[0].id, error)
-                failed.append((one[0], error))
+                batch.fail((*photos, *logos)[0][0], error)
         return made
 
-    def _vectors(self, read: Sequence[tuple[Reference, Picture]]) -> list[tuple[Reference, Regions]]:
-        photos = [(reference, picture) for reference, picture in read if reference.kind == "photo"]
-        logos = [(reference, picture) for reference, picture in read if reference.kind == "logo"]
-        prepared = [self._embedder.prepare(picture.pixels) for _, picture in photos]
-        regions = self._embedder.embed_photos(prepared) if photos else []
-        regions += self._embedder.embed_logos([picture.pixels for _, picture in logos]) if logos else []
-        return [(reference, made) for (reference, _), made in zip((*photos, *logos), regions, strict=True)]
+    def _vectors(self, photos: _Photos, logos: _Logos) -> list[tuple[Reference, Regions]]:
+        regions = self._embedder.embed_photos([prepared for _, prepared in photos]) if photos else []
+        regions += self._embedder.embed_logos([pixels for _, pixels in logos]) if logos else []
+        references = (*(reference for reference, _ in photos), *(reference for reference, _ in logos))
+        return list(zip(references, regions, strict=True))
