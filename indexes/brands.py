@@ -107,6 +107,7 @@ class Brands:
         statement = sa.update(BRANDS).where(BRANDS.c.id == brand_id).values(**changed).returning(*_COLUMNS)
         with self._database.write() as connection:
             row = connection.execute(statement).one_or_none()
+            changes.touch(connection)
         return _found(row)
 
     def delete(self, brand_id: str) -> None:

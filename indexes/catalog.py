@@ -317,6 +317,7 @@ def _change(connection: sa.Connection, old: Reference, values: dict[str, Any]) -
     connection.execute(statement)
     if values.keys() & {"status", "sha256"}:
         changes.record(connection, [Change(old.brand_pk, old.pk)])
+    changes.touch(connection)
     return _one(connection, REFERENCES.c.pk == old.pk)
 
 

@@ -33,6 +33,7 @@ INDEX_OPS = sa.Table(
 )
 
 _GENERATION = "index"
+_STANDING = "standing"
 _FLOOR = "index_floor"
 CATALOGUE = "catalogue"
 """Name of the counter that tells databases apart; whoever copies a database leaves it behind."""
@@ -73,6 +74,19 @@ def record(connection: sa.Connection, changed: Sequence[Change]) -> int:
     return int(last)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What every search of the catalogue depends on: the generation of its vectors, and the standing of its rows."""
+
+    generation: int
+    standing: int
+
+
+def touch(connection: sa.Connection) -> None:
+    """Say in the transaction of `connection` that searches may now answer differently though no vector changed."""
+    connection.execute(_ADVANCE, {"name": _STANDING, "count": 1})
+
+
 class Changes:
     """Reading and trimming the log."""
 
@@ -82,6 +96,13 @@ class Changes:
     def generation(self) -> int:
         """The generation of the newest committed change; 0 before the first."""
         return self._value(_GENERATION)
+
+    def version(self) -> Version:
+        """What searches depend on, as it is committed now."""
+        query = sa.select(COUNTERS.c.name, COUNTERS.c.value).where(COUNTERS.c.name.in_((_GENERATION, _STANDING)))
+        with self._database.read() as connection:
+            values = {row.name: int(row.value) for row in connection.execute(query)}
+        return Version(values.get(_GENERATION, 0), values.get(_STANDING, 0))
 
     def floor(self) -> int:
         """Entries up to this generation may be gone: an index older than it cannot be brought up to date by replay."""

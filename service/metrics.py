@@ -36,6 +36,10 @@ class Metrics:
         self.batch_pictures = self._histogram(
             "batch_pictures", "Pictures in one pass of the backbone.", buckets=(1, 2, 4, 8, 16, 32)
         )
+        self.remembered = self._counter(
+            "remembered_pictures", "Pictures of listings: new, or known by their vectors or their result.", "what"
+        )
+        self.memory_bytes = self._gauge("memory_bytes", "Bytes of what is remembered of pictures.")
         self.engine = self._gauge("engine", "1 for the engine that computes vectors.", "engine", "precision", "why")
         self.index_vectors = self._gauge("index_vectors", "Vectors in the index.", "kind")
         self.index_generation = self._gauge("index_generation", "Generation of the index being searched.")

@@ -255,7 +255,9 @@ class Runtime(Takedown):
             self.metrics,
             self.policies.read_book,
         )
-        self.pipeline = Pipeline(self.settings, self.spaces.active.engine, self.metrics)
+        self.pipeline = Pipeline(
+            self.settings, self.spaces.active.engine, self.metrics, version=Changes(self.database).version
+        )
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)
         self.enrolment = Enrolment(self.pipeline, self.catalog, self.spaces, self.pictures)

@@ -74,6 +74,8 @@ class Settings:
     """Pictures that may be inside the pipeline; more are refused with 503."""
     queue_wait: float = 2.0
     """Longest wait that a picture may find, estimated; refused with 503 beyond it."""
+    result_cache_bytes: int = 64 * MIB
+    """Memory for what became of pictures, used when the same bytes come again; 0 for none."""
     batch_size: int = 8
     batch_wait: float = 0.004
     embed_threads: int = 1

@@ -73,7 +73,7 @@ async def judge_listing(request: Request, runtime: RuntimeOf, principal: Sender)
 async def wait_for_pictures(runtime: Runtime, listing: ListingInput) -> Judged:
     """Collect and check the pictures of a listing: what each one is, and what became of it."""
     sources = await settle(runtime.listings.collect(listing))
-    return sources, await settle(runtime.listings.check(sources))
+    return sources, await settle(runtime.listings.check(sources, owner=listing.marketplace))
 
 
 async def conclude(runtime: Runtime, listing: ListingInput, judged: Judged, started: float) -> dict[str, Any]:

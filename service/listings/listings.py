@@ -69,7 +69,7 @@ class Listings:
         """
         started = time.perf_counter()
         sources = [outcome_of(future) for future in self.collect(listing)]
-        outcomes = [outcome_of(future) for future in self.check(sources, patience=patience)]
+        outcomes = [outcome_of(future) for future in self.check(sources, patience=patience, owner=listing.marketplace)]
         return self.conclude(listing, sources, outcomes, time.perf_counter() - started)
 
     def collect(self, listing: ListingInput) -> list[Future[bytes]]:
@@ -83,13 +83,18 @@ class Listings:
         """Fetch one picture in a thread that may wait for strangers; ends with `FetchFailed` where that fails."""
         return self._fetches.submit([url])[0]
 
-    def check(self, sources: Sequence[Source], *, patience: float = 0.0) -> list[Future[Checked]]:
-        """Send what was collected through the pipeline, all together; a source that failed stays failed."""
+    def check(
+        self, sources: Sequence[Source], *, patience: float = 0.0, owner: str | None = None
+    ) -> list[Future[Checked]]:
+        """Send what was collected through the pipeline, all together; a source that failed stays failed.
+
+        With `owner`, the listing's marketplace, pictures that it sent before may cost less.
+        """
         readable = [source for source in sources if isinstance(source, bytes)]
         if sum(map(len, readable)) > self._settings.listing_max_bytes:
             limit = self._settings.listing_max_bytes // (1 << 20)
             raise BodyTooLarge(f"The pictures of a listing may have {limit} MiB together; send fewer or smaller ones.")
-        sent = iter(self._pipeline.query_many(readable, patience=patience) if readable else [])
+        sent = iter(self._pipeline.query_many(readable, patience=patience, owner=owner) if readable else [])
         return [next(sent) if isinstance(source, bytes) else _failed(source) for source in sources]
 
     def conclude(

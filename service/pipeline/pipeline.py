@@ -11,24 +11,33 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from indexes.changes import Version
 from service.errors import Overloaded
 from service.metrics import Metrics
 from service.pipeline.admission import Admission
 from service.pipeline.batching import Batcher
 from service.pipeline.canary import canary_picture
+from service.pipeline.recalling import Recall
 from service.pipeline.work import Checked, EmbeddedReference, Engine, Question, Task, Ticket
 from service.settings import Settings
 from vision.embedding import KINDS, Kind, QueryEmbedding, Regions, Space
-from vision.images import DecodeLimits, decode
+from vision.images import DecodeLimits, Picture, decode
 from vision.parallelism import limit_threads
+
+if TYPE_CHECKING:  # the index engine is not loaded for a type
+    from indexes.search import SearchResult
 
 
 class Pipeline:
     """Pictures in, futures out. Thread-safe; `close` it."""
 
-    def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, metrics: Metrics, *, version: Callable[[], Version] | None = None
+    ) -> None:
+        """`version` tells what searches depend on now; without it no picture is remembered."""
+        self._recall = None if version is None else Recall(settings.result_cache_bytes, version, metrics)
         self._settings, self._engine, self._metrics = settings, engine, metrics
         self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
         self._door = Admission(settings.queue_size, settings.queue_wait)
@@ -101,13 +110,16 @@ class Pipeline:
         brand_ids: frozenset[str] | None = None,
         per_kind: int | None = None,
         patience: float = 0.0,
+        owner: str | None = None,
     ) -> list[Future[Checked]]:
         """Check pictures that belong together: all are let in, or `Overloaded` after `patience` seconds.
+
+        With `owner`, a marketplace, what was found for the same bytes of that marketplace is used again.
 
         Each future ends with `Checked`, a `vision.errors.ImageError` of that picture, or `Overloaded` when the
         service stopped first.
         """
-        question = Question(kinds, brand_ids, per_kind)
+        question = Question(kinds, brand_ids, per_kind, owner)
         self._door.admit(len(pictures), patience=patience)
         engine = self._engine
         return [self._start("query", data, engine, question) for data in pictures]
@@ -168,13 +180,19 @@ class Pipeline:
         try:
             if ticket.dropped():
                 return
+            if self._recall is not None and (known := self._recall.ask(ticket)) is not None:
+                ticket.succeed(known)
+                return
             started = time.perf_counter()
             ticket.picture = decode(ticket.data, limits=self._limits)
             ticket.data = b""
-            if ticket.task != "logo":
+            if ticket.embedded is None and ticket.task != "logo" and not ticket.dropped():
                 ticket.prepared = ticket.engine.embedder.prepare(ticket.pixels)
             self._metrics.observe_tier("decode", time.perf_counter() - started)
-            self._batcher.put(ticket)
+            if ticket.embedded is None:
+                self._batcher.put(ticket)
+            else:
+                self._deliver(ticket)
         except Exception as error:  # noqa: BLE001 - whatever a picture provokes is that picture's answer
             ticket.fail(error)
         finally:
@@ -199,17 +217,19 @@ class Pipeline:
         picture, embedding, question = ticket.picture, ticket.embedded, ticket.question
         if picture is None or question is None or not isinstance(embedding, QueryEmbedding):
             raise RuntimeError("a ticket reached the search stage unfinished")
-        result = ticket.engine.searcher.search(
-            picture.pixels,
-            embedding,
-            kinds=question.kinds,
-            brand_ids=question.brand_ids,
-            per_kind=question.per_kind,
-        )
+        result = ticket.result or self._found(ticket.engine, picture, embedding, question)
+        checked = Checked(picture, result, embedding, ticket.engine.space, ticket.engine.calibration)
+        if self._recall is not None:
+            self._recall.keep(checked, ticket)
+        return checked
+
+    def _found(self, engine: Engine, picture: Picture, embedding: QueryEmbedding, question: Question) -> SearchResult:
+        kinds, brand_ids, per_kind = question.kinds, question.brand_ids, question.per_kind
+        result = engine.searcher.search(picture.pixels, embedding, kinds=kinds, brand_ids=brand_ids, per_kind=per_kind)
         for tier, seconds in result.seconds.items():
             if seconds > 0:  # most pictures are not read and not verified: they never reached those tiers
                 self._metrics.observe_tier(tier, seconds)
-        return Checked(picture, result, embedding, ticket.engine.space, ticket.engine.calibration)
+        return result
 
     def _end(self, ticket: Ticket) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from indexes.changes import Version
 from vision.embedding import Embedder, Kind, Pixels, Prepared, QueryEmbedding, Regions, Space
 from vision.images import Picture
 
@@ -53,13 +54,17 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A picture that was checked: its pixels and size, what was found, the vectors it asked with, what judged it."""
+    """A picture that was checked: its pixels and size, what was found, the vectors it asked with, what judged it.
+
+    One that is `remembered` found nothing when it was checked before, and was not decoded again: it has no pixels.
+    """
 
     picture: Picture
     result: SearchResult
     embedding: QueryEmbedding
     space: Space
     calibration: str
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,15 @@ class EmbeddedReference:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to search for: the kinds, and the brands to stay within (None: all)."""
+    """What to search for: the kinds, and the brands to stay within (None: all).
+
+    `owner` is the marketplace whose earlier pictures may answer, None where none may.
+    """
 
     kinds: tuple[Kind, ...]
     brand_ids: frozenset[str] | None
     per_kind: int | None
+    owner: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +104,10 @@ class Ticket:
     picture: Picture | None = None
     prepared: Prepared | None = None
     embedded: QueryEmbedding | Regions | None = None
+    result: SearchResult | None = None
+    """What was found for these bytes before, where that still holds."""
+    version: Version | None = None
+    """Of the catalogue before it is searched, where what is found may be remembered."""
 
     @property
     def pixels(self) -> Pixels:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from indexes import changes
 from indexes.brands import BRANDS, BrandStatus
 from indexes.database import Database, utc_now
 from indexes.errors import NotFound
@@ -70,6 +71,7 @@ class Verifications:
             if against_right:
                 self._check(connection, brand_id, status, right_id)
             connection.execute(sa.update(BRANDS).where(BRANDS.c.id == brand_id).values(status=status))
+            changes.touch(connection)
             values = {"id": new_id("vfy"), "brand_id": brand_id, "status": status, "before": before}
             values |= {"right_id": right_id, "reason": reason, "decided_by": decided_by, "decided_at": self._clock()}
             insert = sa.insert(VERIFICATIONS).values(**values).returning(*_COLUMNS)

@@ -79,7 +79,7 @@ class Shadow:
     def offer(self, judged: Judged) -> None:
         """Take a listing, or not; costs its caller nothing."""
         chosen = self._candidate()
-        if chosen is None or not sampled(judged.listing, chosen[1]):
+        if chosen is None or not sampled(judged.listing, chosen[1]) or _is_remembered(judged):
             return
         space, pictures = chosen[0], _pictures(judged)
         with self._lock:
@@ -165,6 +165,11 @@ def compare(engine: Engine, judged: Judged, read_book: ReadBook) -> Compared:
         candidate_seconds=sum(sum(one.result.seconds.values()) for one in again),
         embed_seconds=embed_seconds,
     )
+
+
+def _is_remembered(judged: Judged) -> bool:
+    """Pictures that were judged before have no pixels to judge again, and were in the sample then."""
+    return any(isinstance(outcome, Checked) and outcome.remembered for outcome in judged.outcomes)
 
 
 def _pictures(judged: Judged) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from indexes import changes
 from indexes.brands import BRANDS
 from indexes.database import Database, utc_now
 from service.stamps import stamp
@@ -175,4 +176,7 @@ def _is_verified(connection: sa.Connection, brand_id: str) -> bool:
 
 def _suspend(connection: sa.Connection, brand_id: str) -> bool:
     held = sa.and_(BRANDS.c.id == brand_id, BRANDS.c.status == "verified")
-    return connection.execute(sa.update(BRANDS).where(held).values(status="suspended")).rowcount > 0
+    suspended = connection.execute(sa.update(BRANDS).where(held).values(status="suspended")).rowcount > 0
+    if suspended:
+        changes.touch(connection)
+    return suspended
