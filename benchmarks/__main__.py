@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, clean, index, promotion, recall, replay, saving, webhooks
+from benchmarks import cases, clean, engine, index, promotion, recall, replay, saving, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 from benchmarks.speed import command
 
@@ -25,6 +25,7 @@ _MEASURES: dict[str, tuple[Callable[[argparse.Namespace], Figures], Targets]] = 
         lambda options: clean.measure(options.references, options.uploads, options.pictures),
         clean.TARGETS,
     ),
+    "engine": (lambda options: engine.measure(options.pictures), engine.TARGETS),
     "cases": (lambda options: cases.measure(options.cases), cases.TARGETS),
     "replay": (lambda options: replay.measure(options.results), replay.TARGETS),
     "saving": (lambda _options: saving.measure(), saving.TARGETS),

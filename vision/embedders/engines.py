@@ -25,7 +25,7 @@ from typing import Any, Final
 from vision.embedders.backends import TITLES, Name, missing
 from vision.embedders.sidecar import POOLING
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 ENGINES: Final = ("auto", "torch", *TITLES)
 RESULT: Final = "engine.json"
 PROBE: Final = (sys.executable, "-m", "vision.embedders.probe")
