@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME …]`: measure, print by the targets, write JSON. `--help` lists the names.
 
 All by default. Ends with 1 when a target is missed. `--references` makes the index smaller for a quick look.
-`python -m benchmarks speed` is a benchmark of its own with options of its own (`--help`).
+`python -m benchmarks speed` and `size` are benchmarks of their own with options of their own (`--help`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, clean, engine, index, promotion, recall, replay, saving, webhooks
+from benchmarks import cases, clean, engine, index, promotion, recall, replay, saving, size, webhooks
 from benchmarks.machine import Figures, Targets, describe_machine, met, write_result
 from benchmarks.speed import command
 
@@ -41,6 +41,8 @@ def main() -> int:
     """Run what was asked for; 0 when every target was met."""
     if sys.argv[1:2] == ["speed"]:
         return command.main(sys.argv[2:])
+    if sys.argv[1:2] == ["size"]:
+        return size.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*_MEASURES, []], help="what to measure (default: all)")
     parser.add_argument("--references", type=int, default=100_000, help="references in the index")

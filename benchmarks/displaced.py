@@ -1,8 +1,8 @@
 """Vectors in any number, lying as a catalogue's do: a model's own of real pictures, and copies displaced as by edits.
 
-The default model embeds photographs (`BRANDWARDEN_DATA`, six vectors each) and edits of every fourth training one
+The default model embeds every fourth photograph (`BRANDWARDEN_DATA`, six vectors each) and edits of some training ones
 (`vision.edits`, six families). A displacement is the vector of an edit less the vector of its picture. A made vector is
-a real one plus a mixture of three measured displacements, scaled to the length of a fourth, and made a unit again; a
+a real one plus the sum of two measured displacements, scaled to the length of a third, and made a unit again; a
 query is made in the same way from another draw. So what is made has the directions, the lengths and the ties of what
 sellers' edits do; the true neighbours of a query are the hundreds of displaced copies of one picture, whose
 similarities differ by less than a thousandth: ties, hard for any compressed index.
@@ -10,6 +10,7 @@ similarities differ by less than a thousandth: ties, hard for any compressed ind
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ from vision.embedding import Embedder, Pixels, Vectors
 from vision.images import decode
 
 BATCH = 16
-EDIT_EVERY = 4
+CHUNK = 10_000
+EMBED_EVERY = 4
+EDIT_EVERY = 64
 EDITS: tuple[Callable[[Pixels], Pixels], ...] = (
     lambda pixels: crop(pixels, Box(0.12, 0.1, 0.9, 0.88)),
     mirror,
@@ -45,17 +48,16 @@ class Source:
     def made(self, start: int, count: int, seed: int) -> Vectors:
         """Vectors `start` to `start + count` of the endless row of `seed`; `start` is a multiple of `count`."""
         rng = np.random.default_rng((seed, start))
-        picked = self.real[rng.integers(len(self.real), size=count)]
-        mixed = np.zeros_like(picked)
-        for _ in range(3):
-            mixed += self.displacements[rng.integers(len(self.displacements), size=count)]
-        lengths = np.linalg.norm(self.displacements, axis=1)[rng.integers(len(self.displacements), size=count)]
-        mixed *= (lengths / np.linalg.norm(mixed, axis=1))[:, None]
-        picked = picked + mixed
-        picked /= np.linalg.norm(picked, axis=1, keepdims=True)
-        return picked
+        real, moved = len(self.real), len(self.displacements)
+        mixed = self.displacements[rng.integers(moved, size=count)]
+        mixed += self.displacements[rng.integers(moved, size=count)]
+        lengths = np.sqrt(np.einsum("nd,nd->n", self.displacements, self.displacements))
+        mixed *= (lengths[rng.integers(moved, size=count)] / np.sqrt(np.einsum("nd,nd->n", mixed, mixed)))[:, None]
+        mixed += self.real[rng.integers(real, size=count)]
+        mixed /= np.sqrt(np.einsum("nd,nd->n", mixed, mixed))[:, None]
+        return mixed
 
-    def chunks(self, total: int, seed: int, chunk: int = 50_000) -> Iterator[Vectors]:
+    def chunks(self, total: int, seed: int, chunk: int = CHUNK) -> Iterator[Vectors]:
         """`total` made vectors, `chunk` at a time."""
         for start in range(0, total, chunk):
             yield self.made(start, chunk, seed)[: total - start]
@@ -73,9 +75,8 @@ def source(cache: Path) -> Source:
 
 
 def _measure(embedder: Embedder) -> Source:
-    pictures = _pictures()
-    real = _embedded(embedder, pictures)
-    edited = list(_training())[::EDIT_EVERY]
+    real = _embedded(embedder, itertools.islice(_pictures(), 0, None, EMBED_EVERY))
+    edited = list(itertools.islice(_training(), 0, None, EDIT_EVERY))
     plain = _embedded(embedder, iter(edited))
     moved = [_embedded(embedder, (edit(pixels) for pixels in edited)) - plain for edit in EDITS]
     return Source(real, np.concatenate(moved))
@@ -98,20 +99,16 @@ def _photo_vectors(embedder: Embedder, batch: list[Pixels]) -> list[Vectors]:
 
 
 def _pictures() -> Iterator[Pixels]:
-    folder = data_folder()
-    if folder is None:
-        yield from photographs("references")
-        return
-    for part in ("clothing", "groceries"):
-        for path in sorted((folder / part).rglob("*.jpg")):
-            yield decode(path.read_bytes()).pixels
+    return _decoded("clothing", "groceries")
 
 
 def _training() -> Iterator[Pixels]:
+    return _decoded("clothing/train", "groceries/photos/train")
+
+
+def _decoded(*parts: str) -> Iterator[Pixels]:
     folder = data_folder()
     if folder is None:
-        yield from photographs("references")
-        return
-    for part in ("clothing/train", "groceries/photos/train"):
-        for path in sorted((folder / part).rglob("*.jpg")):
-            yield decode(path.read_bytes()).pixels
+        return iter(photographs("references"))
+    paths = (path for part in parts for path in sorted((folder / part).rglob("*.jpg")))
+    return (decode(path.read_bytes()).pixels for path in paths)

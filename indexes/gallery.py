@@ -47,6 +47,7 @@ class Gallery:
         self._snapshot_generation = 0
         self._quarantined: list[str] = []
         self._opened: dict[str, Any] = {"from": "nothing", "seconds": 0.0}
+        self._built: tuple[int, int] | None = None  # vectors done and in all, while a new pair is being built
 
     @classmethod
     def open(
@@ -144,6 +145,7 @@ class Gallery:
             "stale": self.generation < newest,
             "vectors": self.vectors,
             "shapes": self._pair.shapes(),
+            "building": None if self._built is None else list(self._built),
             "without_vectors": self._embeddings.missing(),
             "opened": dict(self._opened),
             "snapshot_generation": self._snapshot_generation,
@@ -206,20 +208,31 @@ class Gallery:
             pair.apply(changed, last, self._embeddings)
 
     def _rebuild(self, progress: Progress | None) -> None:
+        """Build beside what serves, replay what came meanwhile, exchange; `StorageFailed` for a full disk."""
+
+        def told(done: int, total: int) -> None:
+            self._built = done, total
+            if progress is not None:
+                progress(done, total)
+
+        try:
+            self._swap(self._built_pair(told))
+        except OSError as error:
+            raise StorageFailed(f"The index could not be built in {self._snapshots.directory} ({error}).") from error
+        finally:
+            self._built = None
+        self._opened = {"from": "rebuild", "seconds": 0.0}
+        _LOG.info("the indexes were built anew: %s vectors, %s", self._pair.totals(), self._pair.shapes())
+
+    def _built_pair(self, progress: Progress) -> IndexPair:
+        scratch, allowance = self._snapshots.directory, self._allowance
         while True:
             generation = self._changes.generation()
             pair = IndexPair.build(
-                self.space,
-                self._embeddings,
-                generation,
-                scratch=self._snapshots.directory,
-                allowance=self._allowance,
-                progress=progress,
+                self.space, self._embeddings, generation, scratch=scratch, allowance=allowance, progress=progress
             )
             if self._follow(pair):
-                break
-        self._swap(pair)
-        self._opened = {"from": "rebuild", "seconds": 0.0}
+                return pair
 
     def _swap(self, pair: IndexPair) -> None:
         """Put `pair` in place, no older than what it replaces."""

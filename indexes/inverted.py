@@ -1,8 +1,9 @@
-"""Inverted lists over a spherical k-means: vectors as half floats, which change, or as bytes, which never do.
+"""Inverted lists over a spherical k-means: vectors as half floats, which change, or in four bits, which never do.
 
-The only module that knows FAISS. `indexes.vectors` uses lists of half floats by themselves, `indexes.layered` puts
-some of them over lists of bytes that are read from a mapped file. Similarity is the inner product of unit vectors.
-Nothing here is locked.
+`indexes.layered` puts some lists of half floats over packed ones. Packed lists hold a product quantiser's code of four
+bits for each two numbers, laid out so that the products of 32 vectors are looked up at once (Andre et al., Quicker ADC,
+2019); they say which vectors may be near, not how near. Similarity is the inner product of unit vectors. Nothing here
+is locked. This module and `indexes.centres` know FAISS, nobody else does.
 
 FAISS holds the GIL only on the way in and out; parameters travel with each call, never on the shared index.
 """
@@ -11,22 +12,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.embeddings import Rows
+from indexes.centres import Centres
 from indexes.errors import SnapshotDamaged
-from indexes.planner import Shape
 from vision.embedding import Vectors
 
-Precision: TypeAlias = Literal["half", "byte"]
+Precision: TypeAlias = Literal["half", "packed"]
 TRAIN_PER_LIST = 40
-_ROUNDS = 6
-_PROBES = (4, 8, 16, 32, 64, 128, 256)
-_MOST_PROBES = 512
+_CODES_FROM = 16_384
+"""Vectors of the sample from which the codes are learned."""
+_ROUNDS = 8
+_MANY = 1_024
+"""Vectors at once from which two levels of centres are quicker than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +42,19 @@ class Places:
 class Lists:
     """Vectors in lists, each under an id; every search says which lists it looks into."""
 
-    def __init__(self, index: Any) -> None:
+    def __init__(self, index: Any, centres: Centres | None = None) -> None:
         self._index = index
+        self._centres = centres
 
     @classmethod
     def train(cls, sample: Vectors, lists: int, precision: Precision) -> Lists:
-        """Empty lists whose centres and steps are learned from `sample`; fewer of them where it is too small."""
-        faiss.omp_set_num_threads(1)  # for the calling thread; more would only take cores from the embedder
-        lists = max(1, min(lists, len(sample) // 8))
-        centres = faiss.IndexFlatIP(sample.shape[1])
-        index = _empty(centres, lists, precision)
-        index.cp.niter = _ROUNDS
-        index.cp.min_points_per_centroid = 1
-        index.cp.max_points_per_centroid = TRAIN_PER_LIST
-        index.train(np.ascontiguousarray(sample))
-        return cls(index)
+        """Empty lists whose centres and codes are learned from `sample`; about `lists`, fewer where it is too small."""
+        centres = Centres.train(sample, max(1, min(lists, len(sample) // 8)))
+        quantiser = faiss.IndexFlatIP(sample.shape[1])
+        quantiser.add(centres.all)
+        index = _empty(quantiser, len(centres.all), precision)
+        index.train(np.ascontiguousarray(sample[:: max(1, len(sample) // _CODES_FROM)]))
+        return cls(index, centres)
 
     def sibling(self) -> Lists:
         """Empty lists of half floats with the same centres."""
@@ -80,7 +80,12 @@ class Lists:
     def add(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
         """Add vectors under ids that are not there."""
         faiss.omp_set_num_threads(1)
-        self._index.add_with_ids(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
+        vectors, ids = np.ascontiguousarray(vectors), np.ascontiguousarray(ids)
+        if self._centres is None or len(ids) < _MANY:
+            self._index.add_with_ids(vectors, ids)
+        else:
+            lists = self._centres.nearest(vectors)
+            self._index.add_core(len(ids), *(faiss.swig_ptr(array) for array in (vectors, ids, lists)))
 
     def remove(self, selector: Any) -> None:
         """Remove what `selector` selects."""
@@ -114,6 +119,11 @@ class Lists:
         )
         return ids, similarities
 
+    def centres(self) -> Vectors:
+        """The centres `[lists, d]`."""
+        centres: Vectors = self._index.quantizer.reconstruct_n(0, self.lists)
+        return centres
+
     def ids(self) -> NDArray[np.int64]:
         """Every id, list by list."""
         lists = self._index.invlists
@@ -124,102 +134,20 @@ class Lists:
         )
 
     def write(self, path: Path) -> None:
-        """Write them to one file."""
-        faiss.write_index(self._index, str(path))
+        """Write them to one file, packed ones in the layout that is searched."""
+        plain = isinstance(self._index, faiss.IndexIVFPQ)
+        faiss.write_index(faiss.IndexIVFPQFastScan(self._index) if plain else self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, precision: Precision, *, mapped: bool = False) -> Lists:
-        """Read what `write` wrote, from a verified file; `mapped` leaves codes in it until they are touched.
-
-        `SnapshotDamaged` when it holds something else. Mapped lists cannot be changed.
-        """
+    def read(cls, path: Path, precision: Precision) -> Lists:
+        """Read what `write` wrote, from a verified file; `SnapshotDamaged` when it holds something else."""
         try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if mapped else 0)
+            index = faiss.read_index(str(path))
         except RuntimeError as error:
             raise SnapshotDamaged(f"FAISS cannot read {path.name}.") from error
-        right = isinstance(index, faiss.IndexIVFScalarQuantizer) and index.is_trained
-        if not right or index.metric_type != faiss.METRIC_INNER_PRODUCT or index.sq.qtype != _KINDS[precision]:
+        if not _is(index, precision) or not index.is_trained or index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise SnapshotDamaged(f"{path.name} is not of the type this version writes.")
-        if mapped:
-            faiss.downcast_InvertedLists(index.invlists).prefetch_nthread = 0  # threads that only read ahead
         return cls(index)
-
-
-class HalvesIndex:
-    """Lists of half floats by themselves, ids those of references; everything in memory."""
-
-    shape: Final[Shape] = "halves"
-
-    def __init__(self, lists: Lists, probes: int) -> None:
-        self._lists = lists
-        self._probes = probes
-
-    @classmethod
-    def train(cls, sample: Vectors, lists: int) -> HalvesIndex:
-        """An empty one with centres from `sample`; searches look everywhere until `plan`."""
-        trained = Lists.train(sample, lists, "half")
-        return cls(trained, trained.lists)
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self._lists.dim
-
-    @property
-    def total(self) -> int:
-        """Number of vectors."""
-        return self._lists.total
-
-    def plan(self, sample: Vectors, recall: float) -> None:
-        """Choose how many lists a search looks into."""
-        self._probes = enough_probes(self._lists, sample, recall)
-
-    def add(self, rows: Rows) -> None:
-        """Add rows whose ids are not there."""
-        self._lists.add(rows.ids, rows.vectors)
-
-    def remove(self, gone: NDArray[np.bool_]) -> None:
-        """Remove every vector of the references `pk` with `gone[pk]`."""
-        self._lists.remove(reference_selector(gone))
-
-    def search(
-        self, queries: Vectors, k: int, allowed: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The `k` best ids and similarities `[q, k]`; with `allowed`, of these references alone, all compared."""
-        if allowed is None:
-            return self._lists.search(queries, k, self._lists.places(queries, self._probes))
-        everywhere = self._lists.places(queries, self._lists.lists)
-        return self._lists.search(queries, k, everywhere, reference_selector(allowed))
-
-    def ids(self) -> NDArray[np.int64]:
-        """Every id, in no particular order."""
-        return self._lists.ids()
-
-    def save(self, directory: Path, name: str) -> dict[str, Any]:
-        """Write the file `<name>.faiss` and return what `load` needs beside it."""
-        self._lists.write(directory / f"{name}.faiss")
-        return {"files": [f"{name}.faiss"], "probes": self._probes}
-
-    @classmethod
-    def load(cls, directory: Path, name: str, saved: dict[str, Any]) -> HalvesIndex:
-        """Read what `save` wrote."""
-        return cls(Lists.read(directory / f"{name}.faiss", "half"), int(saved["probes"]))
-
-
-def enough_probes(lists: Lists, sample: Vectors, recall: float) -> int:
-    """The fewest lists in which `recall` of the best ten of a wide search are found, for blurred copies of `sample`."""
-    noise = np.random.default_rng(0).standard_normal(sample.shape).astype(np.float32)
-    noise *= 0.75 / np.linalg.norm(noise, axis=1, keepdims=True)
-    queries = np.ascontiguousarray(sample + noise)  # cosine about 0.8 with what they should find
-    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    widest = lists.places(queries, _MOST_PROBES)
-    truth, _ = lists.search(queries, 10, widest)
-    for probes in _PROBES:
-        found, _ = lists.search(queries, 10, lists.places(queries, probes))
-        hits = sum(len(np.intersect1d(row, true)) for row, true in zip(found, truth, strict=True))
-        if hits >= recall * truth.size:
-            return min(probes, lists.lists)
-    return min(_MOST_PROBES, lists.lists)
 
 
 def reference_selector(references: NDArray[np.bool_]) -> Any:
@@ -233,9 +161,18 @@ def bit_selector(bits: NDArray[np.uint8]) -> Any:
 
 
 def _empty(centres: Any, lists: int, precision: Precision) -> Any:
-    residual = precision == "byte"  # the byte's steps are finer for what a centre leaves
-    arguments = (centres, centres.d, lists, _KINDS[precision], faiss.METRIC_INNER_PRODUCT, residual)
-    return faiss.IndexIVFScalarQuantizer(*arguments)
+    dim, metric = centres.d, faiss.METRIC_INNER_PRODUCT
+    if precision == "half":
+        return faiss.IndexIVFScalarQuantizer(centres, dim, lists, faiss.ScalarQuantizer.QT_fp16, metric, False)
+    # Filled as plain codes, since only those can be put into given lists, and rearranged when they are written.
+    index = faiss.IndexIVFPQ(centres, dim, lists, dim if dim % 2 else dim // 2, 4, metric)
+    index.by_residual = False
+    index.pq.cp.niter, index.pq.cp.min_points_per_centroid = _ROUNDS, 1
+    return index
 
 
-_KINDS = {"half": faiss.ScalarQuantizer.QT_fp16, "byte": faiss.ScalarQuantizer.QT_8bit}
+def _is(index: Any, precision: Precision) -> bool:
+    if precision == "packed":
+        return isinstance(index, faiss.IndexIVFPQFastScan)
+    half = faiss.ScalarQuantizer.QT_fp16
+    return isinstance(index, faiss.IndexIVFScalarQuantizer) and index.sq.qtype == half

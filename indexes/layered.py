@@ -1,11 +1,10 @@
-"""The index of large catalogues: bytes that never change, refined from a mapped file, below a layer that does change.
+"""The index of large catalogues: codes that never change, refined from a mapped file, below a layer that does change.
 
-Built once from a stream: every vector as 256 levels a number in inverted lists, and again in 16 bits in a file that is
-only mapped. A search takes a few more than it wants by the bytes and ranks them by the 16 bits: near ties, such as
-many copies of one picture, are closer than 256 levels tell apart. What is added later lies in lists of half floats
-with the same centres; what is removed is a bit. When either has grown `indexes.vectors` says so and it is built anew.
-The large files never change, so a snapshot links them and processes that opened one snapshot share their memory.
-Not locked.
+Built once from a stream: every vector as packed codes in inverted lists, and again in 16 bits in a file that is only
+mapped. A search takes several times what it wants by the codes and ranks that by the 16 bits. How many lists it looks
+into, and how many times more it takes, is measured when the index is built. What is added later lies in lists of half
+floats with the same centres; what is removed is a bit. When either has grown `indexes.vectors` says so and it is built
+anew. The large files never change, so a snapshot links them. Not locked.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from indexes.embeddings import SLOTS, Rows
 from indexes.errors import SnapshotDamaged
-from indexes.inverted import Lists, bit_selector, enough_probes, reference_selector
+from indexes.inverted import Lists, Places, bit_selector, reference_selector
 from indexes.mapped import FineVectors, KeptFile
 from indexes.planner import Shape
 from vision.embedding import Vectors
@@ -30,31 +30,44 @@ from vision.embedding import Vectors
 WORN: Final = 4
 """Built anew when what was added, or removed, since is more than one part in so many."""
 
-_MORE = 14  # beyond a quarter more than is wanted: every true one of ten is among the best twenty by the bytes
+_PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
+_MOST_PROBES = 512
+_CANDIDATES = (20, 30, 40, 60, 80, 120, 160)
+_MEASURED = 10
+_SAMPLE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a search goes: into `probes` lists, refining `candidates`, or twice what is wanted if that is more."""
+
+    probes: int
+    candidates: int
 
 
 class LayeredIndex:
     """A base of rows in ascending order of their ids, the bits of those that are still there, and the layer above."""
 
-    shape: Final[Shape] = "bytes"
+    shape: Final[Shape] = "packed"
 
-    def __init__(self, base: _Base, alive: NDArray[np.uint8], above: Lists, probes: int) -> None:
+    def __init__(self, base: _Base, alive: NDArray[np.uint8], above: Lists, reach: Reach) -> None:
         self._base = base
         self._alive = alive
         self._removed = len(base.ids) - _count(alive)
         self._above = above
-        self._probes = probes
+        self._reach = reach
 
     @classmethod
     def build(cls, sample: Vectors, lists: int, recall: float, stream: Iterable[Rows], scratch: Path) -> LayeredIndex:
         """An index of `stream`, whose ids ascend, with files in a new directory below `scratch`.
 
-        `ValueError` for ids that do not ascend, `OSError` for a disk that refuses.
+        They go away with the index, unless it was saved. `ValueError` for ids that do not ascend, `OSError` for a full
+        disk.
         """
         base = _Base.build(sample, lists, stream, scratch)
-        above = base.lists.sibling()
-        probes = enough_probes(base.lists, sample[:64], recall)
-        return cls(base, _all_bits(len(base.ids)), above, probes)
+        index = cls(base, _all_bits(len(base.ids)), base.lists.sibling(), Reach(_MOST_PROBES, max(_CANDIDATES)))
+        index._reach = index._enough(_blurred(sample[:_SAMPLE]), recall)
+        return index
 
     @property
     def dim(self) -> int:
@@ -89,13 +102,8 @@ class LayeredIndex:
         """The best ids `[q, <= k]` and their similarities; with `allowed`, of these references alone, all compared."""
         if allowed is not None:
             return self._search_among(queries, k, allowed)
-        places = self._base.lists.places(queries, self._probes)
-        wide = min(k + k // 4 + _MORE, len(self._base.ids))
-        selector = bit_selector(self._alive) if self._removed else None
-        rows, _ = self._base.lists.search(queries, wide, places, selector)
-        similarities = self._base.fine.products(np.maximum(rows, 0), queries)
-        ids = self._base.ids[np.maximum(rows, 0)]
-        ids[rows < 0], similarities[rows < 0] = -1, -np.inf
+        places = self._base.lists.places(queries, self._reach.probes)
+        ids, similarities = self._search_base(queries, k, places, self._reach.candidates)
         if self._above.total:
             above = self._above.search(queries, k, places)
             ids, similarities = np.hstack([ids, above[0]]), np.hstack([similarities, above[1]])
@@ -111,7 +119,11 @@ class LayeredIndex:
         files = self._base.put(directory, name)
         np.save(directory / f"{name}.alive.npy", self._alive)
         self._above.write(directory / f"{name}.above.faiss")
-        return {"files": [*files, f"{name}.alive.npy", f"{name}.above.faiss"], "probes": self._probes}
+        return {
+            "files": [*files, f"{name}.alive.npy", f"{name}.above.faiss"],
+            "probes": self._reach.probes,
+            "candidates": self._reach.candidates,
+        }
 
     @classmethod
     def load(cls, directory: Path, name: str, saved: dict[str, Any], dim: int) -> LayeredIndex:
@@ -121,9 +133,39 @@ class LayeredIndex:
         above = Lists.read(directory / f"{name}.above.faiss", "half")
         if alive.shape != ((len(base.ids) + 7) // 8,) or alive.dtype != np.uint8:
             raise SnapshotDamaged(f"The {name} bits are {alive.dtype} {alive.shape}.")
-        if above.lists != base.lists.lists or above.dim != dim:
+        if not np.array_equal(above.centres(), base.lists.centres()):
             raise SnapshotDamaged(f"The layers of the {name} index have different centres.")
-        return cls(base, alive, above, int(saved["probes"]))
+        return cls(base, alive, above, Reach(int(saved["probes"]), int(saved["candidates"])))
+
+    def _search_base(
+        self, queries: Vectors, k: int, places: Places, candidates: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        wide = min(max(2 * k, candidates), len(self._base.ids))
+        selector = bit_selector(self._alive) if self._removed else None
+        rows, _ = self._base.lists.search(queries, wide, places, selector)
+        there = np.maximum(rows, 0)
+        similarities = self._base.fine.products(there, queries)
+        ids = self._base.ids[there]
+        if (rows < 0).any():
+            ids[rows < 0], similarities[rows < 0] = -1, -np.inf
+        return ids, similarities
+
+    def _enough(self, queries: Vectors, recall: float) -> Reach:
+        """The fewest lists, and for those the fewest candidates, that find `recall` of what the widest search finds.
+
+        Half the misses that are allowed are left for what blurred copies of some vectors do not show.
+        """
+
+        def found(probes: int, candidates: int) -> NDArray[np.int64]:
+            places = self._base.lists.places(queries, probes)
+            return _best(*self._search_base(queries, _MEASURED, places, candidates), _MEASURED)[0]
+
+        most = max(_CANDIDATES)
+        truth = found(_MOST_PROBES, most)
+        wanted = (1.0 + recall) / 2 * (truth >= 0).sum()
+        probes = next((few for few in _PROBES if _shared(found(few, most), truth) >= wanted), _MOST_PROBES)
+        candidates = next((few for few in _CANDIDATES if _shared(found(probes, few), truth) >= wanted), most)
+        return Reach(probes, candidates)
 
     def _search_among(
         self, queries: Vectors, k: int, allowed: NDArray[np.bool_]
@@ -146,12 +188,12 @@ class LayeredIndex:
 
 
 class _Base:
-    """The unchanging files: lists of bytes whose ids are row numbers, the fine rows, and the id of every row."""
+    """The unchanging files: packed lists whose ids are row numbers, the fine rows, and the id of every row."""
 
     def __init__(self, directory: Path, name: str, dim: int) -> None:
         self._clear: Callable[[], object] = lambda: None  # removes the directory it was built in
         codes = directory / f"{name}.codes.faiss"
-        self.lists = Lists.read(codes, "byte", mapped=True)
+        self.lists = Lists.read(codes, "packed")
         self.fine = FineVectors(directory / f"{name}.fine.i2", dim)
         self.ids: NDArray[np.int64] = np.load(directory / f"{name}.ids.npy", allow_pickle=False)
         self._kept = {
@@ -166,9 +208,8 @@ class _Base:
 
     @classmethod
     def build(cls, sample: Vectors, lists: int, stream: Iterable[Rows], scratch: Path) -> _Base:
-        scratch.mkdir(parents=True, exist_ok=True)
-        directory, done, last = Path(tempfile.mkdtemp(dir=scratch, prefix=".building-")), 0, -1
-        built = Lists.train(sample, lists, "byte")
+        directory, done, last = _room(scratch), 0, -1
+        built = Lists.train(sample, lists, "packed")
         ids: list[NDArray[np.int64]] = []
         with (directory / "base.fine.i2").open("wb") as fine:
             for rows in stream:
@@ -182,7 +223,7 @@ class _Base:
                 done, last = done + len(rows), int(rows.ids[-1])
         np.save(directory / "base.ids.npy", np.concatenate(ids))
         built.write(directory / "base.codes.faiss")
-        del built  # the mapped file takes its place, at half the memory of lists that have grown
+        del built  # what is read from the file has no room to grow, and up to half the size
         made = cls(directory, "base", sample.shape[1])
         made._clear = weakref.finalize(made, shutil.rmtree, directory, ignore_errors=True)
         return made
@@ -209,6 +250,27 @@ def _best(
         return ids, similarities
     best = np.argpartition(similarities, ids.shape[1] - k, axis=1)[:, ids.shape[1] - k :]
     return np.take_along_axis(ids, best, 1), np.take_along_axis(similarities, best, 1)
+
+
+def _room(scratch: Path) -> Path:
+    """A new directory below `scratch`, or among the system's temporary files where there can be none."""
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=scratch, prefix=".building-"))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="brandwarden-index-"))
+
+
+def _blurred(vectors: Vectors) -> Vectors:
+    """Unit vectors with a cosine of about 0.8 to these."""
+    noise = np.random.default_rng(0).standard_normal(vectors.shape).astype(np.float32)
+    blurred = vectors + noise * (0.75 / np.linalg.norm(noise, axis=1, keepdims=True))
+    unit: Vectors = np.ascontiguousarray(blurred / np.linalg.norm(blurred, axis=1, keepdims=True), np.float32)
+    return unit
+
+
+def _shared(found: NDArray[np.int64], truth: NDArray[np.int64]) -> int:
+    return sum(len(np.intersect1d(row[row >= 0], true)) for row, true in zip(found, truth, strict=True))
 
 
 def _all_bits(count: int) -> NDArray[np.uint8]:

@@ -20,7 +20,10 @@ from vision.embedding import Vectors
 
 SCALE = np.float32(32_767.0)
 _BLOCK = 4_096
-_HELD = 8_192
+_HELD = 2 << 30
+"""Bytes of a file that stay mapped; of a larger one they are let go before the touched rows can have come to more."""
+_AROUND = 1 << 16
+"""Bytes that the system maps around a row that is touched."""
 _COPIED = 1 << 22
 
 
@@ -87,7 +90,7 @@ class FineVectors:
 
     def _let_go(self, touched: int) -> None:
         """Give mapped pages back now and then: they stay in the system's cache, where others may have the memory."""
-        self._touched += touched
-        if self._touched > _HELD and hasattr(mmap, "MADV_DONTNEED"):
+        self._touched += touched * _AROUND
+        if self._touched > _HELD < len(self._map) and hasattr(mmap, "MADV_DONTNEED"):
             self._touched = 0
             self._map.madvise(mmap.MADV_DONTNEED)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes.changes import Change
 from indexes.embeddings import SLOTS, Embeddings, Rows
@@ -101,14 +102,7 @@ class IndexPair:
         with self.lock.reading():
             generation = self.generation
             ids, similarities = self.indexes[kind].search(vectors, k, brand_pks)
-        best: dict[tuple[int, int], Candidate] = {}
-        for query, slot in zip(*np.nonzero(ids >= 0), strict=True):
-            pk, ordinal = divmod(int(ids[query, slot]), SLOTS)
-            similarity = float(similarities[query, slot])
-            known = best.get((pk, int(query)))
-            if known is None or similarity > known.similarity:
-                best[pk, int(query)] = Candidate(pk, ordinal, int(query), similarity)
-        return generation, sorted(best.values(), key=lambda found: (-found.similarity, found.reference_pk))
+        return generation, _ranked(ids, similarities)
 
     def totals(self) -> dict[Kind, int]:
         """Number of vectors by kind."""
@@ -122,6 +116,18 @@ class IndexPair:
     def overdue(self) -> bool:
         """Whether one of the indexes has outgrown its shape."""
         return any(index.overdue for index in self.indexes.values())
+
+
+def _ranked(ids: NDArray[np.int64], similarities: NDArray[np.float32]) -> list[Candidate]:
+    """Candidates of the hits `[q, k]`, the best of each query and reference, by falling similarity."""
+    queries, _ = there = np.nonzero(ids >= 0)
+    pks, ordinals = np.divmod(ids[there], SLOTS)
+    found = similarities[there].astype(np.float64)
+    order = np.lexsort((pks, -found))
+    _, first = np.unique(pks[order] * len(ids) + queries[order], return_index=True)
+    kept = order[np.sort(first)]
+    columns = (column[kept].tolist() for column in (pks, ordinals, queries, found))
+    return [Candidate(*values) for values in zip(*columns, strict=True)]
 
 
 class _Meter:

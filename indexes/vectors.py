@@ -1,6 +1,6 @@
 """Vector search over the references of one kind, in the shape that suits their number.
 
-Everything compared while that is cheap, inverted lists above, bytes refined from a mapped file when they are many:
+Everything compared while that is cheap, packed codes refined from a mapped file above that:
 `indexes.planner` chooses. An id is `reference.pk * 8 + ordinal`; similarity is the inner product of unit vectors.
 Searching for chosen brands compares every vector of theirs, so it is exact at any size. Nothing here is locked and
 nothing is checked against SQL: `indexes.gallery` does the first, `indexes.search` the second.
@@ -9,7 +9,6 @@ nothing is checked against SQL: `indexes.gallery` does the first, `indexes.searc
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,12 +20,12 @@ from indexes import planner
 from indexes.embeddings import SLOTS, Rows
 from indexes.errors import SnapshotDamaged, SpaceMismatch
 from indexes.exact import ExactIndex
-from indexes.inverted import TRAIN_PER_LIST, HalvesIndex
+from indexes.inverted import TRAIN_PER_LIST
 from indexes.layered import LayeredIndex
-from indexes.planner import Allowance, Plan, Shape
+from indexes.planner import Allowance, Shape
 from vision.embedding import Vectors
 
-_SAMPLE = 64
+_FEWEST = 64  # vectors in a sample that anything is learned from
 
 
 class _Shape(Protocol):
@@ -160,29 +159,18 @@ class VectorIndex:
         `sample(n)` gives about `n` of them for training; large shapes put their files below `scratch`.
         """
         index = cls(dim, allowance)
-        plan = planner.plan(total, dim, index._allowance, disk=_free(scratch))
+        plan = planner.plan(total, dim, index._allowance)
+        examples = sample(plan.lists * TRAIN_PER_LIST) if plan.lists else None
         rest = iter(stream)
         first = next(rest, None)
-        examples = sample(max(plan.lists * TRAIN_PER_LIST, _SAMPLE)) if plan.lists and first is not None else None
-        if first is None:
-            return index
-        rows = itertools.chain([first], rest)
-        if examples is None or not len(examples):
-            for some in rows:
-                index.add(some)
+        if examples is None or len(examples) < _FEWEST or first is None:
+            for rows in itertools.chain([] if first is None else [first], rest):
+                index.add(rows)
         else:
-            index._shape = index._filled(plan, examples, rows, scratch)
+            noted = index._noted(itertools.chain([first], rest))
+            index._shape = LayeredIndex.build(examples, plan.lists, plan.recall, noted, scratch)
         index._built_for = index.total
         return index
-
-    def _filled(self, plan: Plan, examples: Vectors, stream: Iterable[Rows], scratch: Path) -> _Shape:
-        if plan.shape == "bytes":
-            return LayeredIndex.build(examples, plan.lists, plan.recall, self._noted(stream), scratch)
-        halves = HalvesIndex.train(examples, plan.lists)
-        for rows in self._noted(stream):
-            halves.add(rows)
-        halves.plan(examples[:_SAMPLE], plan.recall)
-        return halves
 
     def _noted(self, stream: Iterable[Rows]) -> Iterator[Rows]:
         """The rows as they come; their owners are noted."""
@@ -209,9 +197,7 @@ def _loaded(directory: Path, name: str, saved: dict[str, Any], dim: int) -> _Sha
     match saved["shape"]:
         case "exact":
             return ExactIndex.load(directory, name, dim)
-        case "halves":
-            return HalvesIndex.load(directory, name, saved)
-        case "bytes":
+        case "packed":
             return LayeredIndex.load(directory, name, saved, dim)
         case other:
             raise SnapshotDamaged(f"This version knows no index of the shape {other!r}.")
@@ -224,15 +210,6 @@ def _same_references(pks: NDArray[np.int64], owners: NDArray[np.int64]) -> bool:
     seen = np.zeros(len(owners), np.bool_)
     seen[pks] = True
     return bool(np.array_equal(seen, owners != 0))
-
-
-def _free(directory: Path) -> int:
-    """Bytes free where `directory` is or will be, 0 where there can be none."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(directory).free
-    except OSError:
-        return 0
 
 
 def _grown(owners: NDArray[np.int64], size: int) -> NDArray[np.int64]:

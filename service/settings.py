@@ -125,7 +125,7 @@ class Settings:
     index_recall: float = 0.99
     """Share of the true ten nearest vectors that a search in an index is to find; 1 compares everything."""
     index_memory_mb: int = 0
-    """What each index may occupy; 0 is a quarter of the machine's memory."""
+    """What an index that compares everything may occupy; 0 is a quarter of the machine's memory."""
     log_format: str = "json"
 
     standing_days: float = 90.0

@@ -25,7 +25,7 @@ _ENGINES = ("vision.embedders", "training")
 # Third-party package → the modules (or packages) that may import it. What is not listed is free.
 FENCES = {
     **dict.fromkeys(("torch", "torchvision", "open_clip", "timm", "onnxruntime", "openvino"), _ENGINES),
-    "faiss": ("indexes.inverted",),
+    "faiss": ("indexes.centres", "indexes.inverted"),
     **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn", "jinja2"), ("service",)),
     **dict.fromkeys(("cv2", "PIL", "simplejpeg"), ("vision", "training")),
     "alembic": ("service.migrations",),

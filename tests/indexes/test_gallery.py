@@ -303,13 +303,102 @@ def test_an_outgrown_index_is_rebuilt_in_its_new_shape_and_keeps_finding(shop, m
     gallery.catch_up()
     monkeypatch.setattr("indexes.planner.EXACT_LIMIT", 100)
     assert gallery.maintain(every=10_000)
-    assert (shop.newest() / "photo.faiss").exists()
+    assert (shop.newest() / "photo.codes.faiss").exists()
     assert not gallery.maintain(every=10_000)
     made.append(shop.add())
     opened = shop.open()
     assert opened.status()["opened"]["from"] == "snapshot"
     for reference, vectors in made[::6]:
         assert found(opened, vectors) == {reference.pk}
+
+
+def grown(shop, monkeypatch, count=150):
+    """A packed gallery and what was added to it."""
+    monkeypatch.setattr("indexes.planner.EXACT_LIMIT", 100)
+    made = [shop.add() for _ in range(count)]
+    gallery = shop.open()
+    assert gallery.status()["shapes"] == {"photo": "packed", "logo": "exact"}
+    return gallery, made
+
+
+def test_a_packed_gallery_follows_and_its_snapshots_share_their_large_files(shop, monkeypatch):
+    gallery, made = grown(shop, monkeypatch)
+    made.append(shop.add())
+    gone, gone_vectors = made.pop(3)
+    shop.catalog.delete(gone.id)
+    gallery.catch_up()
+    assert found(gallery, gone_vectors) == set()
+    gallery.snapshot()
+    first, second = shop.snapshots()
+    assert (first / "photo.fine.i2").samefile(second / "photo.fine.i2")
+    assert not list(shop.directory.glob("*/.building-*"))
+    opened = shop.open()
+    assert opened.status()["opened"]["from"] == "snapshot"
+    for reference, vectors in made[::15] + made[-1:]:
+        assert found(opened, vectors) == {reference.pk}
+        assert found(opened, vectors, brands=frozenset({shop.brand.pk})) == {reference.pk}
+    assert found(opened, gone_vectors) == set()
+
+
+@pytest.mark.parametrize("name", ["codes.faiss", "fine.i2", "ids.npy", "alive.npy", "above.faiss", "owners.npy"])
+def test_a_damaged_part_of_a_packed_snapshot_is_noticed_and_made_anew(shop, monkeypatch, name):
+    _, made = grown(shop, monkeypatch)
+    flip_a_bit(shop.newest() / f"photo.{name}")
+    opened = shop.open()
+    assert opened.status()["opened"]["from"] == "rebuild"
+    assert len(opened.status()["quarantined"]) == 1
+    assert found(opened, made[7][1]) == {made[7][0].pk}
+    assert shop.open().status()["opened"]["from"] == "snapshot"
+
+
+def test_a_packed_gallery_that_cannot_write_below_its_directory_is_built_elsewhere(shop, monkeypatch):
+    shop.directory.parent.mkdir(exist_ok=True)
+    shop.directory.write_bytes(b"in the way")
+    gallery, made = grown(shop, monkeypatch)
+    assert found(gallery, made[5][1]) == {made[5][0].pk}
+
+
+def test_growing_into_the_next_shape_no_search_fails_or_misses(shop, monkeypatch):
+    gallery = shop.open()
+    stays = [shop.add() for _ in range(120)]
+    gallery.catch_up()
+    monkeypatch.setattr("indexes.planner.EXACT_LIMIT", 100)
+    stop, building = threading.Event(), threading.Event()
+
+    def search(offset):
+        rounds = 0
+        while not stop.is_set() or rounds < 20:
+            reference, vectors = stays[(7 * rounds + offset) % len(stays)]
+            assert found(gallery, vectors) == {reference.pk}
+            rounds += 1
+        return rounds
+
+    def follow():
+        building.wait(10)
+        late = [shop.add() for _ in range(10)]
+        gone = shop.add()
+        gallery.catch_up()
+        shop.catalog.delete(gone[0].id)
+        gallery.catch_up()
+        return late, gone
+
+    def told(_done, _total):
+        building.set()
+        assert len(gallery.status()["building"]) == 2
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        searches = [pool.submit(search, offset) for offset in (0, 3)]
+        following = pool.submit(follow)
+        gallery.rebuild(told)
+        late, (_, gone_vectors) = following.result()
+        stop.set()
+        assert all(future.result() for future in searches)
+    gallery.catch_up()
+    assert gallery.status()["shapes"]["photo"] == "packed"
+    assert gallery.status()["building"] is None
+    assert found(gallery, gone_vectors) == set()
+    for reference, vectors in late:
+        assert found(gallery, vectors) == {reference.pk}
 
 
 def test_rebuilding_tells_its_progress_and_changes_nothing_found(shop):

@@ -37,17 +37,16 @@ def rng():
     return np.random.default_rng(7)
 
 
-def small_limits(monkeypatch, exact=1_000, halves=200_000):
-    """Let the larger shapes begin at sizes a test can fill."""
+def small_limit(monkeypatch, exact=1_000):
+    """Let the packed shape begin at a size a test can fill."""
     monkeypatch.setattr(planner, "EXACT_LIMIT", exact)
-    monkeypatch.setattr(planner, "HALVES_LIMIT", halves)
 
 
-@pytest.fixture(params=["exact", "halves", "bytes"])
+@pytest.fixture(params=["exact", "packed"])
 def built(request, rng, monkeypatch, tmp_path):
     """An index of each shape with 3,000 references of four brands (brand 1 + pk % 4), and its vectors by pk."""
-    if request.param != "exact":
-        small_limits(monkeypatch, halves=2_000 if request.param == "bytes" else 200_000)
+    if request.param == "packed":
+        small_limit(monkeypatch)
     centres = unit(rng, 40, DIM)
     data = centres[rng.integers(40, size=3_001)] + 0.15 * rng.standard_normal((3_001, DIM)).astype(np.float32)
     data /= np.linalg.norm(data, axis=1, keepdims=True)
@@ -151,5 +150,108 @@ def test_an_index_says_when_it_has_outgrown_its_shape(rng, monkeypatch):
     index = VectorIndex(DIM)
     index.add(rows_of(range(1, 101), unit(rng, 100, DIM)))
     assert not index.overdue
-    small_limits(monkeypatch, exact=50)
+    small_limit(monkeypatch, exact=50)
     assert index.overdue
+
+
+@pytest.fixture
+def packed(rng, monkeypatch, tmp_path):
+    """A packed index of 2,000 references with two vectors each, of four brands, and its vectors `[pk, 2, d]`."""
+    small_limit(monkeypatch)
+    data = unit(rng, 2 * 2_001, DIM).reshape(2_001, 2, DIM)
+    pks = np.repeat(np.arange(1, 2_001), 2)
+    rows = Rows(pks * SLOTS + np.tile([0, 1], 2_000), 1 + pks % 4, data[1:].reshape(-1, DIM))
+    sample = data[1:].reshape(-1, DIM)
+    stream = [
+        Rows(*(part[at : at + 1_500] for part in (rows.ids, rows.brands, rows.vectors))) for at in (0, 1_500, 3_000)
+    ]
+    index = VectorIndex.build(DIM, 4_000, lambda count: sample[:count], stream, scratch=tmp_path / "scratch")
+    assert index.shape == "packed"
+    return index, data
+
+
+def test_both_layers_are_searched_and_both_forget(packed, rng):
+    index, data = packed
+    new = unit(rng, 3, DIM)
+    index.add(rows_of([2_500, 2_501, 2_502], new, brand=2))
+    assert [row[0] for row in found(index, new, 1)] == [2_500, 2_501, 2_502]
+    assert found(index, new[:1], 1, frozenset({2})) == [[2_500]]
+    index.remove(np.array([2_501, 11]))
+    assert index.total == 4_000
+    assert 2_501 not in found(index, new[1:2], 10)[0]
+    assert 11 not in found(index, data[11], 10, frozenset({1 + 11 % 4}))[0]
+    index.remove(np.array([11]))
+    assert index.total == 4_000
+    index.remove_brands([2])
+    assert not set(found(index, new[:1], 10)[0]) & {2_500, 2_502}
+
+
+def test_a_brand_that_takes_its_many_copies_away_leaves_no_blind_spot(rng, monkeypatch, tmp_path):
+    """What is left is found although a thousand removed vectors are nearer to the query."""
+    small_limit(monkeypatch)
+    query = unit(rng, 1, DIM)
+    near = query + 0.05 * unit(rng, 1_500, DIM)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    other = query + 0.4 * unit(rng, 500, DIM)
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    data = np.concatenate([near, other]).astype(np.float32)
+    pks = np.arange(1, 2_001)
+    rows = Rows(pks * SLOTS, np.where(pks <= 1_500, 1, 2), data)
+    index = VectorIndex.build(DIM, 2_000, lambda count: data[::4], [rows], scratch=tmp_path)
+    index.remove_brands([1])
+    assert len(found(index, query, 10)[0]) == 10
+    assert min(found(index, query, 10)[0]) > 1_500
+
+
+def test_more_is_asked_than_a_packed_index_holds_of_it(packed):
+    index, data = packed
+    rows = found(index, data[5], 40, frozenset({2}))
+    assert [len(row) for row in rows] == [40, 40]
+    index.remove(np.arange(1, 1_999))
+    assert [sorted(set(row)) for row in found(index, data[5], 40)] == [[1_999, 2_000]] * 2
+
+
+def test_a_packed_index_is_worn_when_a_quarter_has_changed(packed, rng):
+    index, _ = packed
+    index.remove(np.arange(1, 400))
+    assert not index.overdue
+    index.remove(np.arange(400, 600))
+    assert index.overdue
+
+
+def test_large_files_are_linked_and_outlive_what_they_came_from(packed, tmp_path):
+    index, data = packed
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    for folder in folders:
+        folder.mkdir()
+    index.save(folders[0], "photo")
+    index.save(folders[1], "photo")
+    assert (folders[0] / "photo.fine.i2").samefile(folders[1] / "photo.fine.i2")
+    assert not list((tmp_path / "scratch").iterdir())
+    for folder in folders[:2]:
+        for path in folder.iterdir():
+            path.unlink()
+    assert 7 in found(index, data[7], 1)[0]
+    described = index.save(folders[2], "photo")
+    loaded = VectorIndex.load(folders[2], "photo", described, DIM)
+    assert found(loaded, data[7], 3) == found(index, data[7], 3)
+
+
+@pytest.mark.parametrize("name", ["ids.npy", "fine.i2", "codes.faiss", "above.faiss", "alive.npy"])
+def test_parts_of_different_packed_indexes_are_refused(packed, tmp_path, rng, name):
+    index, data = packed
+    described = index.save(tmp_path, "photo")
+    sample = data[1:].reshape(-1, DIM)[:1_500]
+    rows = Rows(np.arange(1, 1_501) * SLOTS, np.ones(1_500, np.int64), sample)
+    VectorIndex.build(DIM, 1_500, lambda count: sample[:count], [rows], scratch=tmp_path).save(tmp_path, "other")
+    (tmp_path / f"other.{name}").replace(tmp_path / f"photo.{name}")
+    with pytest.raises((SnapshotDamaged, ValueError)):
+        VectorIndex.load(tmp_path, "photo", described, DIM)
+
+
+def test_rows_out_of_order_are_refused(rng, monkeypatch, tmp_path):
+    small_limit(monkeypatch)
+    data = unit(rng, 2_000, DIM)
+    rows = rows_of(np.arange(2_000, 0, -1), data)
+    with pytest.raises(ValueError, match="ascend"):
+        VectorIndex.build(DIM, 2_000, lambda count: data[:count], [rows], scratch=tmp_path)
