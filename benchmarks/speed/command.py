@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +20,11 @@ from rich.console import Console
 
 from benchmarks.machine import RESULTS, describe_machine
 from benchmarks.pictures import source_name
-from benchmarks.speed import catalogue, inside, parts, peers, plots, report
+from benchmarks.speed import catalogue, decoding, inside, parts, peers, plots, report
 from benchmarks.speed.goals import judge
 
 _PARTS: dict[str, Callable[[parts.Bench], parts.Measured]] = {
+    "decoding": decoding.measure,
     "cold": parts.measure_cold,
     "idle": parts.measure_idle,
     "sustained": parts.measure_sustained,
@@ -39,6 +42,7 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "bran
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; 0 when every goal of it was met."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no service is left behind
     console = Console()
     kept_in = RESULTS / "speed.json"
     kept = _read(kept_in)

@@ -68,6 +68,8 @@ GOALS = (
     Goal("refusals with Retry-After", ("overload",), _figure("overload", "refusals_with_retry_after"), ">=", 1),
     Goal("neighbours of corrupt pictures that failed", ("corrupt",), _figure("corrupt", "neighbours_failed"), "<=", 0),
     Goal("corrupt pictures refused", ("corrupt",), _figure("corrupt", "corrupt_refused"), ">=", 1),
+    Goal("12 MP JPEG to tensor, times Pillow", ("decoding",), _figure("decoding", "times"), ">=", 4),
+    Goal("cosine to every pixel decoded", ("decoding",), _figure("decoding", "cosine"), ">=", 0.999),
     Goal("cold start to ready, s", ("cold",), _figure("cold", "ready_seconds"), "<=", 5),
 )
 

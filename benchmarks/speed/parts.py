@@ -50,8 +50,8 @@ class Bench:
 
     @property
     def brief(self) -> float:
-        """Seconds of a load that compares: a tenth of the sustained one, at least ten."""
-        return max(10.0, 6.0 * self.minutes)
+        """Seconds of a load that compares: a tenth of the sustained one, at least five."""
+        return max(5.0, 6.0 * self.minutes)
 
     @property
     def few(self) -> int:
@@ -91,6 +91,7 @@ class Running:
             corrupt_every,
         )
         outcome = run(self.service, plan)
+        print(f"  {mix}: {outcome.good} of {len(outcome.answers['number'])} in {outcome.seconds:.0f} s", flush=True)
         if first is None:
             self._next = max([self._next - 1, *outcome.answers["number"]]) + 1
         return outcome
