@@ -8,6 +8,7 @@ imports neither an imaging library nor anything of the service.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
@@ -26,6 +27,8 @@ from benchmarks.speed.mixture import Mixture, Sent
 _BOUNDARY = "0f8b2c7d1e6a4953"
 _FLAGGED = ("review", "hold", "takedown")
 _PATIENCE = 120.0
+_BACK_OFF = 0.25
+"""Seconds after which a client that waits for its answers comes back when it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +124,17 @@ class Load:
             elif due > now:
                 time.sleep(due - now)
             sent = self._mixture.sent(number)
-            self._answers.append(self._post(connection, number, due, sent))
+            answer = self._post(connection, number, due, sent)
+            self._answers.append(answer)
+            if answer.retry_after and not self._plan.rate:
+                time.sleep(_BACK_OFF)
         connection.close()
 
     def _post(self, connection: http.client.HTTPConnection, number: int, due: float, sent: Sent) -> Answer:
         body, started = self._body(number, sent.data), self._now()
         try:
-            connection.request("POST", self._path, body, self._headers)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before the body was read
+                connection.request("POST", self._path, body, self._headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):

@@ -24,7 +24,7 @@ from benchmarks.machine import percentile
 from benchmarks.speed.client import Plan
 from benchmarks.speed.service import ROOT, Sample, Service
 
-_TIER = re.compile(r'^brandwarden_tier_(core_)?seconds_(sum|total)\{tier="(\w+)"\}$')
+_TIER = re.compile(r'^brandwarden_tier_seconds_sum\{tier="(\w+)"\}$')
 _WARM = 0.1
 """Share of a load at its beginning in which memory still grows into its caches."""
 
@@ -112,16 +112,19 @@ def latencies(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def tiers(outcome: Outcome) -> dict[str, float]:
-    """Milliseconds a listing spent in each tier by the service's own metrics.
+    """Milliseconds by the clock that a listing spent in each tier, by the service's own metrics."""
+    growth = {found[1]: _grown(outcome, name) for name in outcome.after if (found := _TIER.match(name))}
+    return {tier: round(1000 * seconds / max(outcome.good, 1), 3) for tier, seconds in growth.items()}
 
-    Core time where the service tells it, else time by the clock, which on busy cores holds waiting too.
+
+def tiers_of_cores(outcome: Outcome) -> dict[str, float]:
+    """Core-milliseconds a listing, tier by tier: where tiers took longer by the clock than the service had of the
+    cores, they waited, and all of them are taken to have waited alike. What is left is `the rest`.
     """
-    spent: dict[str, dict[str, float]] = {"core_": {}, "": {}}
-    for name, value in outcome.after.items():
-        if found := _TIER.match(name):
-            seconds = value - outcome.before.get(name, 0.0)
-            spent[found[1] or ""][found[3]] = round(1000 * seconds / max(outcome.good, 1), 3)
-    return spent["core_"] or spent[""]
+    spent, core_ms = tiers(outcome), 1000 * outcome.service_core_seconds / max(outcome.good, 1)
+    share = min(1.0, core_ms / max(sum(spent.values()), 1e-9))
+    found = {tier: round(share * value, 2) for tier, value in spent.items()}
+    return {**found, "the rest": round(max(0.0, core_ms - sum(found.values())), 2)}
 
 
 def tier_shares(outcome: Outcome) -> dict[str, float]:

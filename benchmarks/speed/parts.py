@@ -26,6 +26,7 @@ from benchmarks.speed.measures import (
     summary,
     tier_shares,
     tiers,
+    tiers_of_cores,
 )
 from benchmarks.speed.mixture import COPY_EVERY
 from benchmarks.speed.service import Service, serving
@@ -112,17 +113,18 @@ def running(bench: Bench, *, warm: bool = True) -> Iterator[Running]:
 
 def measure_cold(bench: Bench) -> Measured:
     """Seconds from the start of the process to the first `/readyz` that says yes: files in the page cache, twice."""
-    times, resident = [], 0.0
+    times, resident, worked = [], 0.0, 0.0
     with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
         data_dir = catalogue.copy(bench.folder, Path(name) / "data")
         for _ in range(3):
             with serving(data_dir) as service:
                 times.append(service.ready_after)
-                resident = service.rss_mib()
+                resident, worked = service.rss_mib(), service.core_seconds()
     return {
         "references": bench.references,
         "first_start_seconds": round(times[0], 2),
         "ready_seconds": round(min(times[1:]), 2),
+        "ready_core_seconds": round(worked, 2),
         "rss_mib": round(resident, 1),
     }
 
@@ -136,6 +138,7 @@ def measure_idle(bench: Bench) -> Measured:
     return {
         **summary(alone),
         "tiers_ms": tiers(alone),
+        "tiers_core_ms": tiers_of_cores(alone),
         "recall": round(sum(found.values()) / max(len(found), 1), 4),
         "copies_found": {str(number): hit for number, hit in found.items()},
     }
@@ -153,6 +156,7 @@ def measure_sustained(bench: Bench) -> Measured:
         "recall": round(sum(found.values()) / max(len(found), 1), 4),
         "rss_drift": round(drift(outcome.sample), 4),
         "tiers_ms": tiers(outcome),
+        "tiers_core_ms": tiers_of_cores(outcome),
         "tier_shares": tier_shares(outcome),
         "over_time": over_time(outcome),
         "latencies_ms": _thinned(outcome),
@@ -227,7 +231,7 @@ def measure_large(bench: Bench) -> Measured:
     """Listings of 12 megapixels, and their tiers."""
     with running(bench) as load:
         outcome = load.load("large", seconds=bench.brief)
-    return {**summary(outcome), "tiers_ms": tiers(outcome)}
+    return {**summary(outcome), "tiers_ms": tiers(outcome), "tiers_core_ms": tiers_of_cores(outcome)}
 
 
 def cores() -> int:

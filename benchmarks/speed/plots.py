@@ -5,6 +5,7 @@ Place in the flow: the end of `command`. A plot whose parts were not measured is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 _INK, _SECOND, _PALE = "#20506e", "#c8643c", "#9aa5ab"
-_TIERS = ("decode", "embed", "search", "words", "verify", "score")
 _COLOURS = ("#20506e", "#3f7f9e", "#86b5c6", "#e0b06a", "#c8643c", "#7d3b2a")
 
 
@@ -70,22 +70,20 @@ def _latency(parts: Mapping[str, Mapping[str, Any]]) -> Figure | None:
 
 
 def _tiers(parts: Mapping[str, Mapping[str, Any]]) -> Figure | None:
-    shown = [name for name in ("idle", "sustained", "large") if parts.get(name, {}).get("tiers_ms")]
+    shown = [name for name in ("idle", "sustained", "large") if parts.get(name, {}).get("tiers_core_ms")]
     if not shown:
         return None
-    figure = Figure(figsize=(6.4, 1.2 + 0.6 * len(shown)), layout="constrained")
+    tiers = list(dict.fromkeys(tier for name in shown for tier in parts[name]["tiers_core_ms"]))
+    figure = Figure(figsize=(6.4, 1.6 + 0.5 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    for row, name in enumerate(shown):
-        spent, left = parts[name]["tiers_ms"], 0.0
-        bars = [(tier, spent.get(tier, 0.0)) for tier in _TIERS]
-        bars += [("the rest", max(0.0, parts[name]["core_ms"] - sum(spent.values())))]
-        for (tier, value), colour in zip(bars, (*_COLOURS, _PALE), strict=True):
-            axes.barh(row, value, left=left, color=colour, label=tier if row == 0 else None)
-            left += value
-    axes.set_yticks(range(len(shown)), shown)
-    axes.set(xlabel="milliseconds a listing")
+    left = dict.fromkeys(shown, 0.0)
+    for tier, colour in zip(tiers, itertools.cycle(_COLOURS), strict=False):
+        values = [parts[name]["tiers_core_ms"].get(tier, 0.0) for name in shown]
+        axes.barh(shown, values, left=list(left.values()), color=_PALE if tier == "the rest" else colour, label=tier)
+        left = {name: left[name] + value for name, value in zip(shown, values, strict=True)}
+    axes.set(xlabel="core-milliseconds a listing")
     axes.invert_yaxis()
-    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35))
+    figure.legend(frameon=False, ncols=4, loc="outside lower center")
     return figure
 
 

@@ -10,7 +10,17 @@ import pytest
 from PIL import Image
 
 from benchmarks.speed import goals, plots, report
-from benchmarks.speed.measures import Outcome, drift, latencies, over_time, recall, summary, tier_shares, tiers
+from benchmarks.speed.measures import (
+    Outcome,
+    drift,
+    latencies,
+    over_time,
+    recall,
+    summary,
+    tier_shares,
+    tiers,
+    tiers_of_cores,
+)
 from benchmarks.speed.mixture import Mixture
 from benchmarks.speed.service import Sample
 from benchmarks.speed.splicing import ROW
@@ -113,9 +123,9 @@ def test_tiers_are_the_growth_of_the_metrics_over_the_listings_judged():
     assert tier_shares(outcome()) == {"embed": 0.75}
 
 
-def test_core_time_of_a_tier_goes_before_time_by_the_clock():
-    core = 'brandwarden_tier_core_seconds_total{tier="embed"}'
-    assert tiers(outcome(after={**outcome().after, core: 0.006})) == {"embed": 2.0}
+def test_core_time_is_shared_out_where_tiers_waited():
+    assert tiers_of_cores(outcome()) == {"embed": 10.0, "the rest": 190.0}
+    assert tiers_of_cores(outcome(service_core_seconds=0.015)) == {"embed": 5.0, "the rest": 0.0}
 
 
 def test_drift_is_the_growth_after_the_beginning():
@@ -150,7 +160,7 @@ def test_plots_are_drawn_of_what_was_measured(tmp_path):
     over = over_time(outcome())
     assert sum(over["rate"]) > 0
     parts = {
-        "sustained": {"over_time": over, "latencies_ms": [1.0, 2.0], "tiers_ms": {"embed": 9.0}, "core_ms": 20.0},
+        "sustained": {"over_time": over, "latencies_ms": [1.0, 2.0], "tiers_core_ms": {"embed": 9.0, "the rest": 1.0}},
         "paced": {"latencies_ms": [1.0, 1.5], "lone_ms": 1.2},
         "peers": {"ours_per_second": 30.0, "per_second": {"eager": 10.0}},
     }
