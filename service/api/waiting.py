@@ -10,12 +10,19 @@ from typing import Any, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from service.errors import Overloaded
+
 T = TypeVar("T")
+_STOPPED = Overloaded("The service stopped before this picture was there; send it again.", retry_after=5)
 
 
 async def settle(futures: Sequence[Future[Any]]) -> list[Any]:
-    """Results and errors of `futures` in order; when the waiting is cancelled so are they."""
-    return await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+    """Results and errors of `futures` in order; when the waiting is cancelled so are they.
+
+    One that was cancelled by nobody here was waiting for a thread of a service that stops: it is refused like the rest.
+    """
+    ended = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+    return [_STOPPED if isinstance(outcome, asyncio.CancelledError) else outcome for outcome in ended]
 
 
 async def result_of(future: Future[T]) -> T:
