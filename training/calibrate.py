@@ -155,6 +155,7 @@ def write_rows(path: Path, rows: Mapping[Kind, Sequence[Labelled]]) -> None:
         kind: [(dict(row.features), bool(row.right), row.query, row.group, row.other) for row in rows[kind]]
         for kind in rows
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(kept), encoding="utf-8")
 
 

@@ -26,6 +26,7 @@ def inspect(
         typer.echo(f"brandwarden-train: {error}", err=True)
         raise typer.Exit(2) from error
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     errors = told.pop("errors")
     typer.echo(json.dumps(told, indent=1, ensure_ascii=False))

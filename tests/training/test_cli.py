@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
+from tests.photographs import jpeg
 from training.cli import app, run
 
 
@@ -36,3 +39,13 @@ def test_what_a_person_can_mend_is_told_without_a_traceback(arguments, words, tm
     said = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert words in said
     assert "Traceback" not in said
+
+
+def test_a_folder_is_inspected_into_a_directory_that_is_not_there_yet(tmp_path, capsys):
+    (tmp_path / "set" / "cups").mkdir(parents=True)
+    (tmp_path / "set" / "cups" / "one.jpg").write_bytes(jpeg("coffee"))
+    (tmp_path / "set" / "cups" / "two.jpg").write_bytes(b"no picture")
+    out = tmp_path / "build" / "new" / "manifest.json"
+    assert run(["inspect", str(tmp_path / "set"), "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["labels"] == {"cups": 1}
+    assert "two.jpg" in capsys.readouterr().out
