@@ -85,7 +85,7 @@ def _local_dir(model: str, out: Path) -> str:
     if directory is not None:
         for file in sorted(directory.iterdir()):
             if file.is_file() and file.suffix in {".json", ".safetensors", ".md", ".txt", ".model"}:
-                shutil.copy2(file, out / file.name)
+                shutil.copyfile(file, out / file.name)
     else:
         _save(model, out)
     load_tower(out)  # it can be loaded again, without any network
@@ -110,6 +110,7 @@ def _save(model: str, out: Path) -> None:
     preprocess = {name: getattr(loaded.visual, "preprocess_cfg", {})[name] for name in ("mean", "std")}
     (out / CONFIG).write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}, indent=1) + "\n")
     save_model(loaded, str(out / WEIGHTS))
+    (out / WEIGHTS).chmod(0o644)  # safetensors writes for its owner alone, and the service is another user
 
 
 def load_tower(directory: Path) -> Tower:

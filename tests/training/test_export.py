@@ -19,6 +19,9 @@ def test_every_form_agrees_with_the_model(tmp_path, tower):
     said = export_model(model, out, onnx=True, openvino=True)
     assert [line.split(":")[0] for line in said] == [f"wrote {out}", "ONNX", "OpenVINO"]
     assert {"image_tower.onnx", "image_tower.xml", "image_tower.bin"} <= {path.name for path in out.iterdir()}
+    (tmp_path / "model" / "open_clip_model.safetensors").chmod(0o600)
+    export_model(model, tmp_path / "again", onnx=False, openvino=False)
+    assert (tmp_path / "again" / "open_clip_model.safetensors").stat().st_mode & 0o044 == 0o044
     first, again = (load_embedder(str(path), device="cpu", precision="fp32") for path in (model, out))
     assert first.space.id == again.space.id
     vectors = [one.embed_photos([one.prepare(pixels("coffee"))])[0].vectors for one in (first, again)]
