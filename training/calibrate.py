@@ -7,7 +7,7 @@ directory, which `indexes.scoring` reads. It never touches the test folders.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -39,6 +39,11 @@ PRIOR: Final[dict[Kind, float]] = {"photo": 0.2, "logo": 0.05}
 """Share of right answers among pictures with a candidate that aligns. Most listings are clean, and a mark meets eight
 others in every picture with print on it, so its candidates are wrong more often."""
 
+_CLEANED: Final[Mapping[Kind, Callable[[Sequence[Labelled]], list[Labelled]]]] = {
+    "photo": without_twins,
+    "logo": without_neighbours,
+}
+
 STRICT: Final = "Fit the gate of photos on typical copies: cheaper where nothing is found, blind to some small pastes."
 
 
@@ -51,12 +56,17 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that gather evidence side by side.", min=1)] = 1,
     strict: Annotated[bool, typer.Option("--strict-photos", help=STRICT)] = False,
+    only: Annotated[str | None, typer.Option(help="Fit this kind, photo or logo; the other stays as it is.")] = None,
 ) -> None:
     """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
     embedder = load_embedder(model, threads=1)
     paths = training_photos(data_root())
     target = out or _beside(model)
     plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
+    if only is not None:
+        plans = {kind: plan for kind, plan in plans.items() if kind == only}
+        if not plans:
+            raise typer.BadParameter(f"{only} is no kind: choose of {', '.join(KINDS)}")
     if evidence is not None and evidence.exists():
         rows = read_rows(evidence)
     else:
@@ -64,11 +74,14 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     if evidence is not None:
         write_rows(evidence, rows)
     gathered = {kind: len(rows[kind]) for kind in plans}
-    rows = {"photo": without_twins(rows["photo"]), "logo": without_neighbours(rows["logo"])}
+    rows = {kind: _CLEANED[kind](rows[kind]) for kind in plans}
     kinds, notes = fit_kinds(rows)
-    fitted = Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True)
     background = background_of(model, embedder.space)
-    calibration = with_gates(with_floors(fitted, embedder, paths, seed), rows, background)
+    if only is None:
+        fitted = with_floors(Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True), embedder, paths, seed)
+    else:
+        fitted, notes = beside_kept(Calibration.load(_beside(model)), kinds), {**_notes(_beside(model)), **notes}
+    calibration = with_gates(fitted, rows, background)
     if strict:
         calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
     for kind in plans:
@@ -76,6 +89,12 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
+
+
+def beside_kept(kept: Calibration, fitted: Mapping[Kind, KindModel]) -> Calibration:
+    """`kept` with the models of some kinds fitted anew; their floors stay, for the vectors did not change."""
+    fresh = {kind: replace(model, floor=kept.floor(kind)) for kind, model in fitted.items()}
+    return replace(kept, kinds={**kept.kinds, **fresh})
 
 
 def fit_kinds(rows: Mapping[Kind, Sequence[Labelled]]) -> tuple[dict[Kind, KindModel], dict[str, Any]]:
@@ -98,7 +117,7 @@ def floors(
 ) -> None:
     """Fit the similarity floors again, after the model's weights changed; the rest stays."""
     target = out or _beside(model)
-    notes = json.loads(target.read_text(encoding="utf-8")).get("notes", {})
+    notes = _notes(target)
     embedder, paths = load_embedder(model, threads=1), training_photos(data_root())
     calibration = with_floors(Calibration.load(target), embedder, paths, seed)
     if strict:
@@ -106,6 +125,10 @@ def floors(
         calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")).get("notes", {}))
 
 
 def _foreign(paths: Sequence[Path]) -> list[Path]:
@@ -146,7 +169,7 @@ def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
 def read_rows(path: Path) -> dict[Kind, list[Labelled]]:
     """Evidence that `write_rows` kept."""
     kept = json.loads(path.read_text(encoding="utf-8"))
-    return {kind: [Labelled(*row) for row in kept[kind]] for kind in KINDS}
+    return {kind: [Labelled(*row) for row in kept[kind]] for kind in KINDS if kind in kept}
 
 
 def write_rows(path: Path, rows: Mapping[Kind, Sequence[Labelled]]) -> None:

@@ -66,7 +66,7 @@ def with_gates(
     if background is None:
         return calibration
     kinds = {kind: _gated(calibration, kind, rows[kind]) for kind in rows}
-    return replace(calibration, kinds=kinds, background=background.version)
+    return replace(calibration, kinds={**calibration.kinds, **kinds}, background=background.version)
 
 
 def _gated(calibration: Calibration, kind: Kind, rows: Sequence[Labelled]) -> KindModel:

@@ -203,6 +203,27 @@ def covered(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
     return canvas
 
 
+def badge(pixels: Pixels, rng: Generator, _: Pixels) -> Pixels:
+    """One disc or box of a colour, with a rim and a word, over 15 to 40 % of the picture, mostly its middle."""
+    canvas = pixels.copy()
+    height, width = canvas.shape[:2]
+    area = rng.uniform(0.15, 0.4) * height * width
+    centre = int(width * rng.uniform(0.3, 0.7)), int(height * rng.uniform(0.3, 0.7))
+    fill, ink = (tuple(int(value) for value in rng.integers(0, 256, 3)) for _shade in range(2))
+    if rng.random() < 0.5:
+        reach = int(np.sqrt(area / np.pi))
+        cv2.circle(canvas, centre, reach, fill, -1, cv2.LINE_AA)
+        cv2.circle(canvas, centre, reach, ink, 4, cv2.LINE_AA)
+    else:
+        reach = int(np.sqrt(area) / 2)
+        box = (centre[0] - reach, centre[1] - reach), (centre[0] + reach, centre[1] + reach)
+        cv2.rectangle(canvas, *box, fill, -1)
+        cv2.rectangle(canvas, *box, ink, 4)
+    spot = centre[0] - reach // 2, centre[1]
+    cv2.putText(canvas, "HOT", spot, cv2.FONT_HERSHEY_DUPLEX, reach / 50, ink, max(1, reach // 20), cv2.LINE_AA)
+    return canvas
+
+
 def feed(pixels: Pixels, rng: Generator, other: Pixels) -> Pixels:
     """One of two offers side by side in an app, a third to half as wide as the screen."""
     width = int(rng.integers(400, 700))
@@ -248,6 +269,6 @@ FAMILIES: dict[str, Edit] = {
     family.__name__: family
     for family in (
         crop, text, sticker, colour, recompress, mirror, rotate, perspective,
-        screenshot, paste, collage, stripes, padding, combined, small_crop, covered, feed,
+        screenshot, paste, collage, stripes, padding, combined, small_crop, covered, badge, feed,
     )
 }  # fmt: skip

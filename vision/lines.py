@@ -20,7 +20,7 @@ Ink: TypeAlias = NDArray[np.float64]
 """A colour, float64 `[3]`."""
 
 LEAST_SIDE: Final = 64
-SAMPLED: Final = 64
+SAMPLED: Final = 40
 """Rows, and columns, that are looked at for ink."""
 
 REACH: Final = 48

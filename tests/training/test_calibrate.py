@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from indexes.scoring import KindModel
-from training.calibrate import read_rows, summary, write_rows
+from indexes.scoring import Calibration, KindModel
+from training.calibrate import beside_kept, read_rows, summary, write_rows
 from training.fitting import Labelled
+from vision.embedders import DEFAULT_MODEL, calibration_path
 
 ROWS = [
     Labelled({"shape": 0.9}, True, "mark/0", "acme", "acme"),
@@ -27,3 +28,18 @@ def test_notes_count_each_picture_by_its_strongest_candidate() -> None:
     assert (noted["right_pairs"], noted["wrong_pairs"], noted["pictures_with_a_wrong_pair"]) == (1, 3, 2)
     assert (noted["wrongly_flagged"], noted["wrong_above_0.1"], noted["right_flagged"]) == (1, 1, 1.0)
     assert noted["strongest_wrong"] > 0.99
+
+
+def test_one_kind_is_fitted_beside_the_other() -> None:
+    fresh = KindModel({"even": 3.0}, -1.0, ((0.0, 0.0), (1.0, 0.9)))
+    shipped = Calibration.load(calibration_path(DEFAULT_MODEL))
+    made = beside_kept(shipped, {"photo": fresh})
+    assert made.kinds["logo"] == shipped.kinds["logo"]
+    assert made.kinds["photo"].weights == fresh.weights
+    assert made.floor("photo") == shipped.floor("photo")
+    assert (made.floor_space, made.background) == (shipped.floor_space, shipped.background)
+
+
+def test_evidence_of_one_kind_is_enough(tmp_path: Path) -> None:
+    write_rows(tmp_path / "evidence.json", {"photo": ROWS})
+    assert read_rows(tmp_path / "evidence.json") == {"photo": ROWS}
