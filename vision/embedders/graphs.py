@@ -15,6 +15,7 @@ import openvino as ov
 from openvino._offline_transformations import apply_moc_transformations
 
 from vision.embedders.cores import shared_core
+from vision.embedders.strips import in_strips
 from vision.embedders.trunk import traceable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def compile_graph(directory: Path, side: int, *, exact: int | None, threads: int
     weights = (directory / GRAPH).with_suffix(".bin").read_bytes()
     model = core.read_model((_keep_exact(text, exact) if exact else text).encode(), weights)
     model.reshape([1, side, side, 3])
-    return core.compile_model(model, "CPU", settings)
+    return core.compile_model(in_strips(model), "CPU", settings)
 
 
 def _keep_exact(text: str, count: int) -> str:
