@@ -1,13 +1,15 @@
 """Writes of concurrent callers in one transaction: whoever comes while a commit is in flight shares the next.
 
-Place in the flow: between those who write often and small and the database, whose commits are an fsync each. Nobody
-waits for company: a lone caller commits at once, and groups grow only as large as the disk is slow. The caller at the
-head of the queue writes for its group, so that there is no thread to start or to stop. Knows no table.
+Place in the flow: between those who write often and small and the database, whose commits are an fsync each. A lone
+caller commits at once; only where several came together does the next group wait a moment for company, since what a
+group costs is shared. The caller at the head of the queue writes for its group, so that there is no thread to start or
+to stop. Knows no table.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeAlias, TypeVar
@@ -43,14 +45,25 @@ class _Place(Generic[E, R]):
 class GroupedWrites(Generic[E, R]):
     """Writes entries in groups of at most `most`. Thread-safe.
 
+    While groups have more than one entry, two of them begin at least `apart` seconds from each other.
     Entries with one `key` never share a group: the later one waits for the next, as if it had come after the commit.
     """
 
-    def __init__(self, database: Database, write: Write[E, R], key: Callable[[E], Hashable], *, most: int = 64) -> None:
+    def __init__(
+        self,
+        database: Database,
+        write: Write[E, R],
+        key: Callable[[E], Hashable],
+        *,
+        most: int = 64,
+        apart: float = 0.0,
+    ) -> None:
         self._database, self._write, self._key, self._most = database, write, key, most
         self._lock = threading.Lock()
         self._queue: deque[_Place[E, R]] = deque()
         self._led = False
+        self._apart = apart
+        self._next = 0.0  # when the next group may begin
 
     @property
     def waiting(self) -> int:
@@ -76,8 +89,11 @@ class GroupedWrites(Generic[E, R]):
 
     def _lead(self) -> None:
         """Write the group at the head of the queue, and hand the lead to whoever is next."""
+        if (early := self._next - time.monotonic()) > 0:
+            time.sleep(early)
         with self._lock:
             group = self._take()
+        self._next = time.monotonic() + self._apart if len(group) > 1 else 0.0
         try:
             self._commit(group)
         except BaseException as error:  # whatever it is, nobody may go on waiting for it

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import socket
+import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -25,6 +26,9 @@ LINGER = 0.5
 """Seconds a draining process goes on answering, so that a load balancer sees `/readyz` turn."""
 KEEP_ALIVE = 20
 HEADER_BYTES = 32 * 1024
+_SWITCH_SECONDS = 0.001
+"""How long a thread may keep others from Python. A refusal comes back to the event loop some four times, and with five
+threads at work on pictures the usual 5 ms each would be what it waits for."""
 _PRINT = functools.partial(print, flush=True)
 
 
@@ -64,6 +68,7 @@ class DrainingServer(uvicorn.Server):
 def serve(settings: Settings, *, announce: Callable[[str], None] = _PRINT) -> int:
     """Serve until stopped; the exit code. `announce` is told the address and, once, a new operator key."""
     set_up_logs(settings.log_format)
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
     def show_operator_key(runtime: Runtime) -> None:
         if (secret := runtime.keys.ensure_operator()) is not None:

@@ -26,6 +26,10 @@ _CLOCK = tuple(field.name for field in dataclasses.fields(Running))
 _PLAIN = tuple(field.name for field in dataclasses.fields(Case) if field.name != "clock")
 
 
+_NAME = (CASES.c.marketplace, CASES.c.listing_id)
+_AMONG = sa.select(*_NAME).where(sa.tuple_(*_NAME).in_(sa.bindparam("names", expanding=True)))
+
+
 def find(connection: sa.Connection, case_id: str) -> Case | None:
     """The case, as it stands."""
     row = connection.execute(sa.select(CASES).where(CASES.c.id == case_id)).one_or_none()
@@ -55,9 +59,8 @@ def listings_among(connection: sa.Connection, names: Collection[tuple[str, str]]
     """Those of the listings, marketplace and listing id, that have a case."""
     if not names:
         return frozenset()
-    named = sa.tuple_(CASES.c.marketplace, CASES.c.listing_id)
-    query = sa.select(CASES.c.marketplace, CASES.c.listing_id).where(named.in_(names))
-    return frozenset((row.marketplace, row.listing_id) for row in connection.execute(query))
+    found = connection.execute(_AMONG, {"names": list(names)})
+    return frozenset((row.marketplace, row.listing_id) for row in found)
 
 
 def page(connection: sa.Connection, filters: Filters, limit: int, cursor: str | None) -> Page[Case]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -22,6 +23,10 @@ from service.listings.values import BrandMatch, ListingResult
 from service.listings.writing import HasCases, ListingWriter, Row, Rows, Saved
 from service.webhooks import Outbox
 
+_APART: Final = 0.02
+"""Seconds between two commits while listings come together: more of them share what a transaction costs, and nobody
+waits longer than a person could notice."""
+
 
 class ListingStore:
     """The tables `listings`, `listing_images` and `listing_matches`.
@@ -31,7 +36,7 @@ class ListingStore:
 
     def __init__(self, database: Database, outbox: Outbox | None = None, cases: HasCases | None = None) -> None:
         self._database, self._outbox, self._cases = database, outbox, cases
-        self._writes = GroupedWrites(database, ListingWriter(outbox, cases).write, lambda rows: rows.name)
+        self._writes = GroupedWrites(database, ListingWriter(outbox, cases).write, lambda rows: rows.name, apart=_APART)
 
     def save(self, listing: Row, images: Sequence[Row], matches: Sequence[Row], scores: Sequence[Row] = ()) -> Saved:
         """Write the result of one listing, replacing the one before; acknowledged when this returns.

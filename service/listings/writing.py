@@ -36,6 +36,7 @@ _REVISIONS = sa.text(
 _OWN = frozenset({"pk", "marketplace", "listing_id", "evidence_version"})
 """Columns of a listing that a new result does not replace."""
 _ABSENT = {column.name: None for column in LISTINGS.c}
+_INSERTS = tuple(sa.insert(table) for table in (NULL_SCORES, LISTING_IMAGES, LISTING_MATCHES))
 _SHOWN_OF_IMAGE = ("width", "height", "sha256", "problem")
 
 
@@ -215,9 +216,9 @@ def _insert(
             {**row, "listing_pk": pk, "id": known.match_ids.get((row["kind"], row["reference_id"])) or new_id("mat")}
             for row in rows.matches
         )
-    for table, values in ((NULL_SCORES, scores), (LISTING_IMAGES, images), (LISTING_MATCHES, matches)):
+    for statement, values in zip(_INSERTS, (scores, images, matches), strict=True):
         if values:
-            connection.execute(sa.insert(table), values)
+            connection.execute(statement, values)
 
 
 def _results(

@@ -17,11 +17,12 @@ from service.webhooks.values import Webhook
 _NAMES = ("pk", "id", "url", "events", "marketplace", "decisions", "created_at", "disabled_at", "disabled_because")
 _COLUMNS = tuple(WEBHOOKS.c[name] for name in _NAMES)
 
+_LISTENING = sa.select(*_COLUMNS).where(WEBHOOKS.c.disabled_at.is_(None)).order_by(WEBHOOKS.c.pk)
+
 
 def listening(connection: sa.Connection) -> Sequence[Webhook]:
     """Every endpoint that is not disabled."""
-    query = sa.select(*_COLUMNS).where(WEBHOOKS.c.disabled_at.is_(None)).order_by(WEBHOOKS.c.pk)
-    return [as_webhook(row) for row in connection.execute(query)]
+    return [as_webhook(row) for row in connection.execute(_LISTENING)]
 
 
 def as_webhook(row: Any) -> Webhook:
