@@ -24,7 +24,8 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks.displaced import CHUNK, Source, source
-from benchmarks.machine import Figures, Targets, met, write_result
+from benchmarks.machine import RESULTS, Figures, Targets, met, write_result
+from benchmarks.size_plots import draw
 from indexes.embeddings import SLOTS, Rows
 from indexes.planner import Allowance, plan
 from indexes.vectors import VectorIndex
@@ -247,4 +248,6 @@ def main(arguments: list[str]) -> int:
         path = write_result(f"size-{total}", figures, asked)
         print(json.dumps(figures, indent=1), f"written to {path}", sep="\n")
         good = good and all(met(figures, asked).values())
+    if draw(RESULTS, RESULTS / "size.png"):
+        print(f"drawn in {RESULTS / 'size.png'}")
     return 0 if good else 1

@@ -30,8 +30,8 @@ from vision.embedding import Vectors
 WORN: Final = 4
 """Built anew when what was added, or removed, since is more than one part in so many."""
 
-_PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
-_MOST_PROBES = 512
+_PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_WIDEST = 512
 _CANDIDATES = (20, 30, 40, 60, 80, 120, 160)
 _MEASURED = 10
 _SAMPLE = 128
@@ -65,7 +65,7 @@ class LayeredIndex:
         disk.
         """
         base = _Base.build(sample, lists, stream, scratch)
-        index = cls(base, _all_bits(len(base.ids)), base.lists.sibling(), Reach(_MOST_PROBES, max(_CANDIDATES)))
+        index = cls(base, _all_bits(len(base.ids)), base.lists.sibling(), Reach(max(_PROBES), max(_CANDIDATES)))
         index._reach = index._enough(_blurred(sample[:_SAMPLE]), recall)
         return index
 
@@ -153,18 +153,21 @@ class LayeredIndex:
     def _enough(self, queries: Vectors, recall: float) -> Reach:
         """The fewest lists, and for those the fewest candidates, that find `recall` of what the widest search finds.
 
-        Half the misses that are allowed are left for what blurred copies of some vectors do not show.
+        Half the misses that are allowed are left for what blurred copies do not show. Where vectors form
+        no clusters no few lists are enough: then it is the most that are offered.
         """
 
         def found(probes: int, candidates: int) -> NDArray[np.int64]:
             places = self._base.lists.places(queries, probes)
             return _best(*self._search_base(queries, _MEASURED, places, candidates), _MEASURED)[0]
 
-        most = max(_CANDIDATES)
-        truth = found(_MOST_PROBES, most)
-        wanted = (1.0 + recall) / 2 * (truth >= 0).sum()
-        probes = next((few for few in _PROBES if _shared(found(few, most), truth) >= wanted), _MOST_PROBES)
-        candidates = next((few for few in _CANDIDATES if _shared(found(probes, few), truth) >= wanted), most)
+        def first(offered: tuple[int, ...], tried: Callable[[int], NDArray[np.int64]], truth: NDArray[np.int64]) -> int:
+            wanted = (1.0 + recall) / 2 * (truth >= 0).sum()
+            return next((few for few in offered if _shared(tried(few), truth) >= wanted), offered[-1])
+
+        most = _CANDIDATES[-1]
+        probes = first(_PROBES, lambda few: found(few, most), found(_WIDEST, most))
+        candidates = first(_CANDIDATES, lambda few: found(probes, few), found(probes, most))
         return Reach(probes, candidates)
 
     def _search_among(
