@@ -239,11 +239,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--cache", type=Path, default=CACHE, help="where vectors and indexes are kept")
     parser.add_argument("--step", choices=("build", "measure"), help="one step, in this process")
     options = parser.parse_args(arguments)
+    if options.step:
+        step = build if options.step == "build" else measure
+        print(json.dumps(step(options.vectors[0], options.cache)))
+        return 0
     good = True
     for total in options.vectors:
-        if options.step:
-            print(json.dumps((build if options.step == "build" else measure)(total, options.cache)))
-            continue
         figures, asked = run(total, options.cache), targets(total)
         path = write_result(f"size-{total}", figures, asked)
         print(json.dumps(figures, indent=1), f"written to {path}", sep="\n")

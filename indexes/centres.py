@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from vision.embedding import Vectors
 
 GROUPS_TRIED: Final = 3
+ONE_LEVEL: Final = 2_048
+"""Centres up to which one level is affordable: where vectors form no larger groups its lists are better."""
 _ROUNDS = 6
+_PER_CENTRE = 24
 _PER_GROUP = 256
 """Vectors of the sample for each of the first level's centres, which are few."""
 
@@ -34,9 +37,12 @@ class Centres:
 
     @classmethod
     def train(cls, sample: Vectors, count: int) -> Centres:
-        """About `count` centres of a sample of at least as many vectors; spherical k-means on both levels."""
+        """About `count` centres of a sample, by spherical k-means on one level, or two where they are many."""
         sample = np.ascontiguousarray(sample)
-        groups = _k_means(sample, max(1, round(math.sqrt(count))), _PER_GROUP)
+        if count <= ONE_LEVEL:
+            centres = _k_means(sample, count, _PER_CENTRE)
+            return cls(centres[:1], [centres])
+        groups = _k_means(sample, round(math.sqrt(count)), _PER_GROUP)
         nearest = _flat(groups).search(sample, 1)[1][:, 0]
         sizes = np.bincount(nearest, minlength=len(groups))
         wanted = np.minimum(sizes, np.maximum(1, np.rint(sizes * count / len(sample)))).astype(int)
@@ -49,6 +55,9 @@ class Centres:
         """The centre nearest to each of many vectors, int64 `[n]`."""
         faiss.omp_set_num_threads(1)
         vectors = np.ascontiguousarray(vectors)
+        if len(self._members) == 1:
+            nearest: NDArray[np.int64] = self._members[0].search(vectors, 1)[1][:, 0]
+            return nearest
         _, groups = self._groups.search(vectors, min(GROUPS_TRIED, len(self._members)))
         order = np.argsort(groups, axis=None, kind="stable")
         bounds = np.searchsorted(groups.ravel()[order], np.arange(len(self._members) + 1))

@@ -31,6 +31,8 @@ WORN: Final = 4
 """Built anew when what was added, or removed, since is more than one part in so many."""
 
 _PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_SCANNED = 32_768
+"""Vectors whose codes a search may look up in any case: so many cost half a core-ms, and then lists need not be few."""
 _WIDEST = 512
 _CANDIDATES = (20, 30, 40, 60, 80, 120, 160)
 _MEASURED = 10
@@ -104,6 +106,9 @@ class LayeredIndex:
             return self._search_among(queries, k, allowed)
         places = self._base.lists.places(queries, self._reach.probes)
         ids, similarities = self._search_base(queries, k, places, self._reach.candidates)
+        if ((ids >= 0).sum(axis=1) < min(k, len(self._base.ids) - self._removed)).any():  # much was removed here
+            everywhere = self._base.lists.places(queries, self._base.lists.lists)
+            ids, similarities = self._search_base(queries, k, everywhere, self._reach.candidates)
         if self._above.total:
             above = self._above.search(queries, k, places)
             ids, similarities = np.hstack([ids, above[0]]), np.hstack([similarities, above[1]])
@@ -166,7 +171,9 @@ class LayeredIndex:
             return next((few for few in offered if _shared(tried(few), truth) >= wanted), offered[-1])
 
         most = _CANDIDATES[-1]
-        probes = first(_PROBES, lambda few: found(few, most), found(_WIDEST, most))
+        share = min(1.0, _SCANNED / len(self._base.ids))
+        offered = tuple(sorted({*_PROBES, max(_PROBES[-1], round(share * self._base.lists.lists))}))
+        probes = first(offered, lambda few: found(few, most), found(_WIDEST, most))
         candidates = first(_CANDIDATES, lambda few: found(probes, few), found(probes, most))
         return Reach(probes, candidates)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from indexes import centres as module
 from indexes.centres import Centres
 from tests.indexes.catalogue import unit
 
 
-def test_vectors_are_given_to_a_centre_that_is_nearly_the_nearest():
+@pytest.mark.parametrize("one_level", [0, 2_048])
+def test_vectors_are_given_to_a_centre_that_is_nearly_the_nearest(one_level, monkeypatch):
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
     rng = np.random.default_rng(4)
     middles = unit(rng, 60, 24)
     data = middles[rng.integers(60, size=4_000)] + 0.5 * unit(rng, 4_000, 24)
