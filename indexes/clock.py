@@ -13,8 +13,8 @@ from indexes.verifiers import ReadsWords
 from vision.embedding import Pixels
 from vision.verification.wording import Word
 
-TIERS: Final = ("search", "photos", "marks", "words", "score")
-"""Steps of a search. `photos` and `marks` verify candidates of their kind on pixels."""
+TIERS: Final = ("search", "glances", "photos", "marks", "words", "score")
+"""Steps of a search. `glances` are first looks at photos, `photos` and `marks` verify on pixels."""
 
 
 class Clock:

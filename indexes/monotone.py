@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -48,13 +48,71 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets a candidate pass to the next tier where the non-negative `weights` and `terms` and the `bias` reach 0."""
+
+    weights: Mapping[str, float]
+    bias: float
+    terms: tuple[Term, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.weights, self.terms, [self.bias])
+
+    def passes(self, features: Mapping[str, float]) -> bool:
+        """Whether a candidate with these features is worth more; a missing feature counts as 0."""
+        return _log_odds(self.weights, self.terms, self.bias, features) >= 0
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"weights": dict(self.weights), "terms": _terms_as_json(self.terms), "bias": self.bias}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Gate:
+        """The gate that `as_json` wrote; the built-in errors of whatever is missing or of another type."""
+        return cls(_weights_from_json(content), float(content["bias"]), _terms_from_json(content))
+
+
+def _check(weights: Mapping[str, float], terms: tuple[Term, ...], numbers: Sequence[float]) -> None:
+    """Raises CalibrationError where a number is not finite, a weight negative or a term does not rise."""
+    every = [*numbers, *weights.values(), *(one for term in terms for one in (term.low, term.high, term.weight))]
+    if not all(math.isfinite(number) for number in every):
+        raise CalibrationError("a calibration holds a number that is not finite: fit it again")
+    if any(weight < 0 for weight in (*weights.values(), *(term.weight for term in terms))):
+        raise CalibrationError("a calibration has a negative weight, so it would not be monotone: fit it again")
+    if any(term.low >= term.high or not term.of for term in terms):
+        raise CalibrationError("a calibration's term must rise over a range: fit it again")
+
+
+def _log_odds(
+    weights: Mapping[str, float], terms: tuple[Term, ...], bias: float, features: Mapping[str, float]
+) -> float:
+    total = bias + sum(weight * features.get(name, 0.0) for name, weight in weights.items())
+    return total + sum(term.value(features) for term in terms)
+
+
+def _terms_as_json(terms: tuple[Term, ...]) -> list[dict[str, Any]]:
+    return [{"of": list(term.of), "from": term.low, "to": term.high, "weight": term.weight} for term in terms]
+
+
+def _terms_from_json(content: Mapping[str, Any]) -> tuple[Term, ...]:
+    return tuple(
+        Term(tuple(map(str, term["of"])), float(term["weight"]), float(term["from"]), float(term["to"]))
+        for term in content.get("terms", ())
+    )
+
+
+def _weights_from_json(content: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(weight) for name, weight in content["weights"].items()}
+
+
+@dataclass(frozen=True, slots=True)
 class KindModel:
     """Non-negative `weights` and `terms` over the features and a `bias` give a score; `curve` is monotone knots.
 
     A knot is (score, confidence). `prior` is the share of right answers the curve was fitted for. `floor` is the
     similarity below which a candidate was never a match, -1 where that was not measured; `gate` is the same of the
     similarity's excess over the background's, and `lead` the excess that the first of a picture's candidates has to
-    reach: where none does, none was a match.
+    reach: where none does, none was a match. `glance` is what a first look at the pixels has to show.
     """
 
     weights: Mapping[str, float]
@@ -65,17 +123,11 @@ class KindModel:
     prior: float = 0.5
     gate: float = NO_GATE
     lead: float = NO_GATE
+    glance: Gate | None = None
 
     def __post_init__(self) -> None:
-        numbers = [self.bias, self.floor, self.gate, self.lead, *self.weights.values()]
-        numbers += [value for knot in self.curve for value in knot]
-        numbers += [number for term in self.terms for number in (term.low, term.high, term.weight)]
-        if not all(math.isfinite(number) for number in numbers):
-            raise CalibrationError("a calibration holds a number that is not finite: fit it again")
-        if any(weight < 0 for weight in (*self.weights.values(), *(term.weight for term in self.terms))):
-            raise CalibrationError("a calibration has a negative weight, so it would not be monotone: fit it again")
-        if any(term.low >= term.high or not term.of for term in self.terms):
-            raise CalibrationError("a calibration's term must rise over a range: fit it again")
+        knots = [value for knot in self.curve for value in knot]
+        _check(self.weights, self.terms, [self.bias, self.floor, self.gate, self.lead, *knots])
         if not 0 < self.prior < 1:
             raise CalibrationError("a calibration's prior must lie between 0 and 1: fit it again")
         if len(self.curve) < 2 or any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(self.curve)):
@@ -85,8 +137,7 @@ class KindModel:
 
     def log_odds(self, features: Mapping[str, float]) -> float:
         """The weighted sum before the logistic; a missing feature counts as 0."""
-        total = self.bias + sum(weight * features.get(name, 0.0) for name, weight in self.weights.items())
-        return total + sum(term.value(features) for term in self.terms)
+        return _log_odds(self.weights, self.terms, self.bias, features)
 
     def highest(self, share: float) -> float:
         """The log-odds at which confidence reaches `share` (below 1) of the most that the curve gives."""
@@ -122,31 +173,29 @@ class KindModel:
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        terms = [{"of": list(term.of), "from": term.low, "to": term.high, "weight": term.weight} for term in self.terms]
         content = {
             "weights": dict(self.weights),
-            "terms": terms,
+            "terms": _terms_as_json(self.terms),
             "bias": self.bias,
             "prior": self.prior,
             "curve": [list(knot) for knot in self.curve],
             "floor": self.floor,
             "gate": self.gate,
         }
-        return content | ({} if self.lead == NO_GATE else {"lead": self.lead})
+        content |= {} if self.lead == NO_GATE else {"lead": self.lead}
+        return content | ({} if self.glance is None else {"glance": self.glance.as_json()})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> KindModel:
         """The model that `as_json` wrote; the built-in errors of whatever is missing or of another type."""
         return cls(
-            weights={str(name): float(weight) for name, weight in content["weights"].items()},
+            weights=_weights_from_json(content),
             bias=float(content["bias"]),
             curve=tuple((float(x), float(y)) for x, y in content["curve"]),
             floor=float(content.get("floor", -1.0)),
-            terms=tuple(
-                Term(tuple(map(str, term["of"])), float(term["weight"]), float(term["from"]), float(term["to"]))
-                for term in content.get("terms", ())
-            ),
+            terms=_terms_from_json(content),
             prior=float(content.get("prior", 0.5)),
             gate=float(content.get("gate", NO_GATE)),
             lead=float(content.get("lead", NO_GATE)),
+            glance=Gate.from_json(content["glance"]) if "glance" in content else None,
         )

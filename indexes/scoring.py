@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from indexes.errors import CalibrationError
-from indexes.monotone import NO_GATE, KindModel, Term, logistic
+from indexes.monotone import NO_GATE, Gate, KindModel, Term, logistic
 from vision.embedding import KINDS, Kind
 
 __all__ = ["ANY_SPACE", "UNCALIBRATED_CAP", "Calibration", "Judgement", "KindModel", "Term"]
@@ -123,7 +123,7 @@ class Calibration:
         if self.floor_space == space_id:
             return self
         kinds = {
-            kind: replace(_elsewhere(model), floor=-1.0, gate=NO_GATE, lead=NO_GATE)
+            kind: replace(_elsewhere(model), floor=-1.0, gate=NO_GATE, lead=NO_GATE, glance=None)
             for kind, model in self.kinds.items()
         }
         return replace(self, kinds=kinds, floor_space="", background="")
@@ -161,6 +161,10 @@ class Calibration:
     def lead(self, kind: Kind) -> float:
         """Excess that one candidate of a picture has to reach for any of them to be worth verifying."""
         return self.kinds[kind].lead
+
+    def glance(self, kind: Kind) -> Gate | None:
+        """What a first look at a candidate's pixels has to show for it to be verified; None where all are."""
+        return self.kinds[kind].glance
 
     def as_json(self) -> dict[str, Any]:
         """What `save` writes, without the version."""

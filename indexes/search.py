@@ -7,9 +7,9 @@ calibration's floor below which a candidate has never been a match.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeAlias
+from typing import Any, Final, Generic, Literal, TypeAlias
 
 from indexes.asking import Asked
 from indexes.background import Background
@@ -20,11 +20,12 @@ from indexes.catalog import Catalog, Reference
 from indexes.clock import Clock
 from indexes.descriptions import Descriptions
 from indexes.gallery import Candidate, Gallery
+from indexes.glancing import FirstLooks
 from indexes.marks import MarkSearch, Rows
 from indexes.monotone import NO_GATE
 from indexes.names import Names
 from indexes.sifting import normalised, sifted
-from indexes.verifiers import EmbedsCrops, P, ReadsWords, S, Scores, T, VerifiesLogos, VerifiesPhotos
+from indexes.verifiers import EmbedsCrops, GlancesAtPhotos, P, ReadsWords, S, Scores, T, VerifiesLogos, VerifiesPhotos
 from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
 from vision.images import DecodeLimits
@@ -33,6 +34,7 @@ from vision.verification import Evidence
 MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
 MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo": "logo_use"}
 
+_SPARE = 6  # photos whose rows are read for each that is verified
 _REACH = 4  # candidates asked for each match wanted: some are disabled, or share a reference
 _CACHE_BYTES = 192 << 20
 
@@ -70,8 +72,9 @@ class Searcher(Generic[P, S, T]):
 
     `read` finds the words in a picture and `embed_crops` embeds places cut again; without them marks are found by
     shape alone. Pictures whose best window has less than `logoness` are looked at for marks with a glimpse only.
-    `background` is the set the calibration's gate was measured with; without it every candidate is verified.
-    Keeps at most `cache_bytes` of described photos and a quarter of that of enrolled marks. `on_skipped` is told why
+    `background` is the set the calibration's gates were measured with; without it every candidate is verified. With
+    `glances` photos are verified that pass the calibration's first look. Keeps at most `cache_bytes` of described
+    photos, as much of what glances need and as much of enrolled marks. `on_skipped` is told why
     when a reference had to be passed over because its picture cannot be read.
     """
 
@@ -89,6 +92,7 @@ class Searcher(Generic[P, S, T]):
         embed_crops: EmbedsCrops | None = None,
         logoness: float = 0.0,
         background: Background | None = None,
+        glances: GlancesAtPhotos[Any, Any] | None = None,
         cache_bytes: int = _CACHE_BYTES,
         limits: DecodeLimits | None = None,
         on_skipped: Callable[[str], None] | None = None,
@@ -105,8 +109,13 @@ class Searcher(Generic[P, S, T]):
             blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
         )
         described = Descriptions(
-            blobs, logo_verifier.enrol, max_bytes=cache_bytes // 4, limits=vetted, on_skipped=on_skipped
+            blobs, logo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
         )
+        gate = calibration.glance("photo") if background is not None and glances is not None else None
+        self._looks: FirstLooks[Any, Any] | None = None
+        if glances is not None and gate is not None:
+            looked = Descriptions(blobs, glances.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped)
+            self._looks = FirstLooks(glances, looked, gate)
         self._read = read
         names = None if read is None else Names(catalog)
         self._marks = MarkSearch(described, logo_verifier, calibration, gallery, names, embed_crops, logoness)
@@ -138,7 +147,7 @@ class Searcher(Generic[P, S, T]):
             generation = min(generation, searched)
         if "logo" in found:
             found["logo"] += self._marks.named(asked, found["logo"], generation, brand_pks)
-        rows = self._rows(found.values(), brand_pks)
+        rows = self._rows(found, effort, brand_pks)
         clock.lap("search")
         matches: list[Match] = []
         for kind in kinds:
@@ -165,9 +174,19 @@ class Searcher(Generic[P, S, T]):
         measured = normalised(self._background, kind, vectors, found)
         return generation, sifted(measured, floor=calibration.floor(kind), gate=gate, lead=lead)
 
-    def _rows(self, found: Iterable[list[Candidate]], brand_pks: frozenset[int] | None) -> Rows:
-        pks = {candidate.reference_pk for candidates in found for candidate in candidates}
-        return self._catalog.matchable(pks, brand_pks) if pks else {}
+    def _rows(self, found: Mapping[Kind, list[Candidate]], effort: Effort, brand_pks: frozenset[int] | None) -> Rows:
+        """The rows of the candidates; of photos only the most similar where these hold enough of verified brands.
+
+        Few photos are verified, so most of their rows would be read for nothing.
+        """
+        photos = [candidate.reference_pk for candidate in first_places(found.get("photo", []))]
+        marks = {candidate.reference_pk for candidate in found.get("logo", [])}
+        first, later = photos[: _SPARE * effort.photos], photos[_SPARE * effort.photos :]
+        if not first and not marks:
+            return {}
+        rows = self._catalog.matchable({*first, *marks}, brand_pks)
+        verified = sum(pk in rows and rows[pk][1].status == "verified" for pk in first)
+        return rows | self._catalog.matchable(later, brand_pks) if later and verified < effort.photos else rows
 
     def _photos_of(
         self, asked: Asked[P, S], shortlist: list[Candidate], rows: Rows, effort: Effort, clock: Clock
@@ -175,10 +194,18 @@ class Searcher(Generic[P, S, T]):
         """Matches among the most similar photographs."""
         matches: list[Match] = []
         settled = Settled(effort)
+        looks = self._looks if effort.stops else None
+        first = None if looks is None else looks.of(asked.pixels, asked.embedding.photo)
         for candidate in first_places(shortlist)[: effort.photos]:
             if settled.without(candidate.similarity):
                 break
-            description = self._photos.of(rows[candidate.reference_pk][0])
+            reference = rows[candidate.reference_pk][0]
+            if first is not None:
+                passed = first.lets_pass(candidate, reference)
+                clock.lap("glances")
+                if not passed:
+                    continue
+            description = self._photos.of(reference)
             evidence = None if description is None else self._photo_verifier.verify(asked.photo, description)
             clock.lap("photos")
             if evidence is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from indexes.descriptions import Sized
+from indexes.monotone import Gate
 from indexes.scoring import Judgement
 from vision.boxes import Box
 from vision.embedding import Kind, Pixels, Vectors
@@ -35,6 +36,10 @@ class Scores(Protocol):
         """Excess that one of a picture's candidates has to reach, or none is worth verifying; likewise."""
         ...
 
+    def glance(self, kind: Kind) -> Gate | None:
+        """What a first look at a candidate's pixels has to show; asked with a background only, None for nothing."""
+        ...
+
 
 ReadsWords = Callable[[Pixels], Sequence[Word]]
 """`vision.embedders.words.WordReader`: the lines of text in a picture."""
@@ -45,6 +50,8 @@ EmbedsCrops = Callable[[Sequence[Pixels]], Vectors]
 P = TypeVar("P", bound=Sized)
 S = TypeVar("S")
 T = TypeVar("T", bound=Sized)
+Q = TypeVar("Q")
+K = TypeVar("K", bound=Sized)
 
 
 class Glimpse(Protocol):
@@ -57,6 +64,30 @@ class Glimpse(Protocol):
 
     def settle(self) -> Evidence | None:
         """A close look: evidence, or None."""
+        ...
+
+
+class Likeness(Protocol):
+    """What a glance shows: `vision.verification.glances.Likeness`."""
+
+    def features(self) -> dict[str, float]:
+        """Named numbers in [0, 1], each larger = more alike."""
+        ...
+
+
+class GlancesAtPhotos(Protocol[Q, K]):
+    """`vision.verification.PhotoGlances`, or anything that answers like it."""
+
+    def describe(self, pixels: Pixels) -> Q:
+        """A picture being checked, as a glance needs it."""
+        ...
+
+    def enrol(self, pixels: Pixels) -> K:
+        """A reference, as a glance needs it."""
+        ...
+
+    def compare(self, query: Q, place: Box, reference: K) -> Likeness:
+        """What a glance at one part of the query beside the reference shows."""
         ...
 
 

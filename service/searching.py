@@ -10,7 +10,7 @@ from indexes.search import Searcher
 from indexes.verifiers import ReadsWords
 from service.pipeline.work import Search
 from service.spaces.loading import Model
-from vision.verification import LogoVerifier, PhotoVerifier
+from vision.verification import LogoVerifier, PhotoGlances, PhotoVerifier
 
 if TYPE_CHECKING:  # the runtime has this put together
     from service.runtime import Runtime
@@ -30,5 +30,6 @@ def make_search(runtime: Runtime, read: ReadsWords | None, model: Model, gallery
         embed_crops=model.embedder.embed_crops,
         logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
         background=model.background_of_calibration,
+        glances=PhotoGlances(),
         on_skipped=runtime.metrics.observe_skipped,
     )

@@ -21,6 +21,7 @@ from training.export import export
 from training.fit.command import fit, judge, words
 from training.fit.config import ConfigError
 from training.gate import NotComparable, gate
+from training.glances import glances
 from training.inspection import inspect
 from training.promotion import promote, rollback
 from training.readers import SourceError
@@ -43,6 +44,7 @@ app.command("judge")(judge)
 app.command("background")(background)
 app.command("calibrate")(calibrate)
 app.command("floors")(floors)
+app.command("glances")(glances)
 app.command("evaluate")(evaluate)
 app.command("inspect")(inspect)
 app.command("gate")(gate)

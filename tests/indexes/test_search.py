@@ -16,6 +16,8 @@ from indexes.brands import Brands
 from indexes.catalog import Catalog
 from indexes.descriptions import Descriptions
 from indexes.gallery import Gallery
+from indexes.glancing import AROUND
+from indexes.monotone import Gate
 from indexes.scoring import Calibration, Judgement
 from indexes.search import Searcher
 from tests.indexes.catalogue import SPACE, new_reference, random_regions, regions, unit
@@ -75,6 +77,19 @@ class GreyPhotos:
         return Agreement(1 - abs(query.value - reference.value) / 255)
 
 
+class GreyGlances(GreyPhotos):
+    """Glances at photos by their mean grey, and keeps where it looked."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = []
+
+    def compare(self, query, place, reference):
+        self.verified += 1
+        self.places.append(place)
+        return Agreement(1 - abs(query.value - reference.value) / 255)
+
+
 @dataclass(frozen=True)
 class RightGlimpse:
     """A place of a mark to the fakes: the further right, the more it agrees."""
@@ -109,10 +124,11 @@ class GreyLogos(GreyPhotos):
 class Closeness:
     """A calibration whose score is the one feature of the fakes; `floors` by kind, `leads` for both."""
 
-    def __init__(self, *, certain=False, leads=-2.0, **floors):
+    def __init__(self, *, certain=False, leads=-2.0, first=None, **floors):
         self.floors = floors
         self.leads = leads
         self.trust = 1.0 if certain else 0.5
+        self.first = first
 
     def judge(self, kind, features):
         assert -1 <= features["similarity"] <= 1.001
@@ -126,6 +142,9 @@ class Closeness:
 
     def lead(self, kind):
         return self.leads
+
+    def glance(self, kind):
+        return self.first
 
 
 def picture(grey, size=(40, 30)):
@@ -181,8 +200,62 @@ def test_matches_come_by_falling_score_with_their_rows(bench):
     assert (first.kind, first.brand, first.score, first.confidence) == ("stolen_photo", bench.acme, 1.0, 0.5)
     assert (first.box, first.reasons) == (WHOLE, ("the greys agree",))
     assert result.generation == 3
-    assert set(result.seconds) == {"search", "photos", "marks", "words", "score"}
+    assert set(result.seconds) == {"search", "glances", "photos", "marks", "words", "score"}
     assert result.seconds["photos"] > 0 == result.seconds["marks"]
+
+
+def background(bench):
+    """A background set that leaves every candidate of the fakes open."""
+    drawn = {"photo": unit(bench.rng, 3, 16), "logo": unit(bench.rng, 3, 8)}
+    return Background(SPACE.id, drawn, drawn, {"photo": Limits(1, 1), "logo": Limits(1, 1)})
+
+
+def test_only_what_a_first_look_lets_pass_is_verified(bench):
+    shared = random_regions(bench.rng)
+    near, _ = bench.add(110, given=shared)
+    bench.add(180, given=shared)
+    glances, calibration = GreyGlances(), Closeness(first=Gate({"closeness": 1.0}, -0.9))
+    searcher = bench.searcher(calibration, background=background(bench), glances=glances)
+    result = searcher.search(QUERY, asking(shared))
+    assert [match.reference for match in result.matches] == [near]
+    assert (glances.verified, bench.photos.verified) == (2, 1)
+    assert result.seconds["glances"] > 0
+    everything = searcher.search(QUERY, asking(shared), per_kind=2)
+    assert (len(everything.matches), glances.verified, everything.seconds["glances"]) == (2, 2, 0)
+
+
+def test_a_second_look_goes_where_the_picture_resembles_the_reference(bench):
+    corner = Box(0.5, 0.5, 1, 1)
+    _, given = bench.add(180)
+    asked = Regions((corner,) * len(given), given.vectors, given.weights)
+    glances = GreyGlances()
+    searcher = bench.searcher(
+        Closeness(first=Gate({"closeness": 1.0}, -0.9)), background=background(bench), glances=glances
+    )
+    assert searcher.search(QUERY, asking(asked)).matches == ()
+    assert glances.places == [WHOLE, corner.padded(AROUND).clipped()]
+
+
+def test_without_a_background_or_a_gate_nothing_is_looked_at_first(bench):
+    shared = random_regions(bench.rng)
+    bench.add(180, given=shared)
+    glances = GreyGlances()
+    for calibration, given in ((Closeness(first=Gate({}, -1.0)), None), (Closeness(), background(bench))):
+        searcher = bench.searcher(calibration, background=given, glances=glances)
+        assert len(searcher.search(QUERY, asking(shared)).matches) == 1
+    assert glances.described == 0
+
+
+def test_a_candidate_whose_picture_is_gone_does_not_pass_a_first_look(bench):
+    shared = random_regions(bench.rng)
+    lost, _ = bench.add(100, given=shared)
+    bench.blobs.delete(lost.sha256)
+    skipped = []
+    searcher = bench.searcher(
+        Closeness(first=Gate({}, 0.0)), background=background(bench), glances=GreyGlances(), on_skipped=skipped.append
+    )
+    assert searcher.search(QUERY, asking(shared)).matches == ()
+    assert skipped == ["BlobMissing"]
 
 
 def test_what_verification_does_not_see_is_no_match(bench):
@@ -233,8 +306,10 @@ def test_an_unverified_brand_takes_no_places_of_a_verified_one(bench):
     stranger = bench.brands.create("Stranger", "unverified")
     base = np.eye(16)[0]
     mine, _ = bench.add(110, given=regions([0.98 * base + np.sqrt(1 - 0.98**2) * np.eye(16)[1]]))
-    for _ in range(6):
-        bench.add(100, brand=stranger, given=regions([base]))  # more alike than the original, and certain
+    for _ in range(28):
+        bench.add(
+            100, brand=stranger, given=regions([base])
+        )  # more alike than the original, and certain: more of them than rows are read of
     matches = bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base]))).matches
     assert mine in [match.reference for match in matches]
     assert sum(match.brand.id == stranger.id for match in matches) == 4

@@ -31,7 +31,7 @@ from training.protocols import Asked, Enrolled, Protocol
 from vision.embedders.words import WordsUnavailable, open_words
 from vision.embedding import Embedder, Kind, Pixels, QueryEmbedding, Regions
 from vision.images import Picture, decode
-from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
+from vision.verification import LogoScene, LogoTemplate, LogoVerifier, PhotoDescription, PhotoGlances, PhotoVerifier
 from vision.verification.wording import Word
 
 _DONE: Final = "enrolled"
@@ -97,6 +97,7 @@ def catalogue(
         calibration=calibration,
         background=background,
         photo_verifier=PhotoVerifier(),
+        glances=PhotoGlances(),
         logo_verifier=LogoVerifier(),
         read=read or reader(),
         embed_crops=embedder.embed_crops,

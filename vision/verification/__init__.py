@@ -6,6 +6,7 @@ sentences), never a verdict: what the evidence is worth lives in a calibration. 
 """
 
 from vision.verification.evidence import Evidence, LogoEvidence, MarkEvidence, PhotoEvidence
+from vision.verification.glances import PhotoGlances
 from vision.verification.logos import LogoGlimpse, LogoTemplate, LogoVerifier
 from vision.verification.photos import PhotoDescription, PhotoVerifier
 from vision.verification.scenes import LogoScene
@@ -20,5 +21,6 @@ __all__ = [
     "MarkEvidence",
     "PhotoDescription",
     "PhotoEvidence",
+    "PhotoGlances",
     "PhotoVerifier",
 ]

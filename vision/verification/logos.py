@@ -42,18 +42,13 @@ LEAST_SIDE = 8
 
 @dataclass(frozen=True, slots=True)
 class LogoTemplate:
-    """An enrolled mark, trimmed of its plain border.
+    """An enrolled mark, trimmed of its plain border: what many marks are kept as.
 
-    `picture` is uint8 `[h, w, 3]`, longest side 96; `field` its outline `[h, w, 2]`; `weight` float32 `[h, w]` is 1
-    near the outline, where a scene must look the same; `edges` float32 `[h, w]` is what ECC
-    aligns to; `sketches` are small turned copies for the coarse search; `details` are the local features of
-    `picture`, seen finer; `content` is the trimmed part of the reference.
+    `picture` is uint8 `[h, w, 3]`, longest side 96; `sketches` are small copies for the coarse search; `details` are
+    the local features of `picture`, seen finer; `content` is the trimmed part of the reference.
     """
 
     picture: Pixels
-    field: Field
-    weight: NDArray[np.float32]
-    edges: NDArray[np.float32]
     sketches: tuple[Sketch, ...]
     details: LocalFeatures
     content: Box
@@ -61,9 +56,27 @@ class LogoTemplate:
     @property
     def nbytes(self) -> int:
         """Bytes held, for a bounded cache."""
-        planes = self.picture.nbytes + self.field.nbytes + self.weight.nbytes + self.edges.nbytes
-        own = self.details.nbytes + planes
-        return own + sum(sketch.nbytes for sketch in self.sketches)
+        return self.details.nbytes + self.picture.nbytes + sum(sketch.nbytes for sketch in self.sketches)
+
+    def drawn(self) -> Drawn:
+        """The mark as a close look needs it, made for each."""
+        field = outline(self.picture)
+        return Drawn(self.picture, field, near(field, MARK_SIDE // 16), softened(field), self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A mark for a close look: its `picture`, `field` the outline of it `[h, w, 2]`, and `content`.
+
+    `weight` float32 `[h, w]` is 1 near the outline, where a scene must look the same; `edges` float32 `[h, w]` is
+    what ECC aligns to.
+    """
+
+    picture: Pixels
+    field: Field
+    weight: NDArray[np.float32]
+    edges: NDArray[np.float32]
+    content: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +98,13 @@ class LogoGlimpse:
 
     def settle(self) -> LogoEvidence | None:
         """Evidence of the best place, turned a little and aligned at full size."""
-        cutting, template, peaks = self.cutting, self.template, list(self.peaks)
+        cutting, mark, peaks = self.cutting, self.template.drawn(), list(self.peaks)
         if self.turns:
-            peaks += turned_peaks(cutting.ground, template.sketches, peaks[0])
+            peaks += turned_peaks(cutting.ground, mark.picture, peaks[0])
         starts = [peak.matrix(cutting.ground.shrink) for peak in strongest(peaks, KEPT_PLACES)]
-        placed = [(matrix, _warped(cutting.crop, template, matrix)) for matrix in starts]
-        matrix, _ = max(placed, key=lambda pair: correlation(template.field, outline(pair[1]), template.weight))
-        return _evidence(cutting, template, *_refined(cutting, template, matrix))
+        placed = [(matrix, _warped(cutting.crop, mark, matrix)) for matrix in starts]
+        matrix, _ = max(placed, key=lambda pair: correlation(mark.field, outline(pair[1]), mark.weight))
+        return _evidence(cutting, mark, *_refined(cutting, mark, matrix))
 
 
 class LogoVerifier:
@@ -108,12 +121,8 @@ class LogoVerifier:
         left, top, right, bottom = content.pixels(width, height)
         trimmed = pixels[top:bottom, left:right]
         picture = sized(trimmed, MARK_SIDE)
-        field = outline(picture)
         return LogoTemplate(
             picture=picture,
-            field=field,
-            weight=near(field, MARK_SIDE // 16),
-            edges=softened(field),
             sketches=sketches(picture),
             details=mark_details(trimmed).scaled(picture.shape[1], picture.shape[0]),
             content=content,
@@ -133,13 +142,14 @@ class LogoVerifier:
     def line_up(self, scene: LogoScene, template: LogoTemplate) -> LogoEvidence | None:
         """Evidence of the place at which local features of the mark agree, anywhere in the scene, or None."""
         placements = lined_up(scene.details, template.details)[:LINED_UP]
-        found = [_lined_up(scene, template, placement) for placement in placements]
+        mark = template.drawn() if placements else None
+        found = [_lined_up(scene, mark, placement) for placement in placements if mark is not None]
         return max((one for one in found if one), key=lambda one: one.inliers * one.shape, default=None)
 
 
-def _lined_up(scene: LogoScene, template: LogoTemplate, placement: Placement) -> LogoEvidence | None:
+def _lined_up(scene: LogoScene, mark: Drawn, placement: Placement) -> LogoEvidence | None:
     """The mark laid over the scene as its local features say, judged like any other place."""
-    height, width = template.picture.shape[:2]
+    height, width = mark.picture.shape[:2]
     rows, columns = scene.picture.shape[:2]
     window = bounds(inverse(placement.matrix), width, height, columns, rows)
     if window.width * columns < LEAST_SIDE or window.height * rows < LEAST_SIDE:
@@ -149,7 +159,7 @@ def _lined_up(scene: LogoScene, template: LogoTemplate, placement: Placement) ->
     across, down = region.width * columns / crop.shape[1], region.height * rows / crop.shape[0]
     whole = np.array([[across, 0.0, region.x0 * columns], [0.0, down, region.y0 * rows], [0.0, 0.0, 1.0]])
     matrix = placement.matrix @ whole
-    return _evidence(cutting, template, *_refined(cutting, template, matrix), inliers=placement.inliers)
+    return _evidence(cutting, mark, *_refined(cutting, mark, matrix), inliers=placement.inliers)
 
 
 def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
@@ -167,43 +177,43 @@ def content_box(pixels: Pixels, tolerance: float = 24.0) -> Box:
     return box.padded(MARGIN)
 
 
-def _refined(cutting: Cutting, template: LogoTemplate, matrix: Matrix) -> tuple[Matrix, Pixels]:
+def _refined(cutting: Cutting, mark: Drawn, matrix: Matrix) -> tuple[Matrix, Pixels]:
     """The matrix after an affine ECC refinement of edge strength, kept only when the outlines agree better."""
-    before = _warped(cutting.crop, template, matrix)
+    before = _warped(cutting.crop, mark, matrix)
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
     try:
         start = np.linalg.inv(matrix / matrix[2, 2])
         start = (start / start[2, 2])[:2].astype(np.float32)
-        _, found = cv2.findTransformECC(template.edges, cutting.edges, start, cv2.MOTION_AFFINE, until)
+        _, found = cv2.findTransformECC(mark.edges, cutting.edges, start, cv2.MOTION_AFFINE, until)
         better = inverse(np.vstack([found, [0.0, 0.0, 1.0]]).astype(np.float64))
     except (cv2.error, np.linalg.LinAlgError):  # the optimiser gives up on a featureless crop: keep the start
         return matrix, before
-    after = _warped(cutting.crop, template, better)
-    agreed = [correlation(template.field, outline(one), template.weight) for one in (before, after)]
+    after = _warped(cutting.crop, mark, better)
+    agreed = [correlation(mark.field, outline(one), mark.weight) for one in (before, after)]
     return (better, after) if agreed[1] > agreed[0] else (matrix, before)
 
 
-def _warped(crop: Pixels, template: LogoTemplate, matrix: Matrix) -> Pixels:
-    height, width = template.picture.shape[:2]
+def _warped(crop: Pixels, mark: Drawn, matrix: Matrix) -> Pixels:
+    height, width = mark.picture.shape[:2]
     return cast("Pixels", cv2.warpPerspective(crop, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
 
 
 def _evidence(
-    cutting: Cutting, template: LogoTemplate, matrix: Matrix, warped: Pixels, *, inliers: int = 0
+    cutting: Cutting, mark: Drawn, matrix: Matrix, warped: Pixels, *, inliers: int = 0
 ) -> LogoEvidence | None:
     field = outline(warped)
-    shape = correlation(template.field, field, template.weight)
+    shape = correlation(mark.field, field, mark.weight)
     if shape <= 0:
         return None
-    height, width = template.picture.shape[:2]
+    height, width = mark.picture.shape[:2]
     place = bounds(inverse(matrix), width, height, cutting.crop.shape[1], cutting.crop.shape[0])
     return LogoEvidence(
         query_box=place.within(cutting.region),
-        reference_box=template.content,
+        reference_box=mark.content,
         shape=min(1.0, shape),
-        parts=parts(template.field, field, template.weight, MARK_SIDE // 8),
-        variety=variety(template.field),
-        tone=tone(template.picture, warped),
-        colour=colour(template.picture, warped),
+        parts=parts(mark.field, field, mark.weight, MARK_SIDE // 8),
+        variety=variety(mark.field),
+        tone=tone(mark.picture, warped),
+        colour=colour(mark.picture, warped),
         inliers=inliers,
     )

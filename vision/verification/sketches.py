@@ -1,6 +1,6 @@
 """Coarse search for a mark: small turned and scaled outlines slid over a crop.
 
-Place in the flow: `logos` makes sketches once per mark and a ground once per window, slides the ones over the
+Place in the flow: `logos` makes upright sketches once per mark and a ground once per window, slides the ones over the
 other, then refines the few best places at full size. Only the neighbourhood of the mark's edges counts, so what
 shines through a mark without a ground of its own does not matter.
 """
@@ -20,7 +20,7 @@ from vision.verification.outlines import Field, near, outline, product
 from vision.verification.placing import sized
 
 SIDES: Final = (20, 25, 31, 39, 49, 61, 76)
-TURNS: Final = (0.0, -10.0, 10.0)
+TURNS: Final = (-10.0, 10.0)
 COARSE: Final = 88
 COARSE_SCENE: Final = 200
 QUIET: Final = 0.15
@@ -32,18 +32,17 @@ CLOSE_SECOND: Final = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """One small outline. `field` float32 `[h, w, 2]` is already weighted, `weight` float32 `[h, w]`.
+    """One small outline. `field` float32 `[h, w, 2]` is already weighted, `weight` uint8 `[h, w]` is 0 or 1.
 
     `matrix` (float64 `[3, 3]`) maps the sketch's pixels to the mark's; `energy` is the field's weighted energy,
     `size` the place of its side among SIDES.
     """
 
     field: Field
-    weight: NDArray[np.float32]
+    weight: NDArray[np.uint8]
     matrix: Matrix
     energy: float
     size: int
-    turned: bool
 
     @property
     def nbytes(self) -> int:
@@ -52,8 +51,8 @@ class Sketch:
 
 
 def sketches(picture: Pixels) -> tuple[Sketch, ...]:
-    """Sketches of a mark at every size and turn."""
-    return tuple(_sketch(picture, size, turn) for turn in TURNS for size in range(len(SIDES)))
+    """Upright sketches of a mark at every size."""
+    return tuple(_sketch(picture, size, 0.0) for size in range(len(SIDES)))
 
 
 def _sketch(picture: Pixels, size: int, turn: float) -> Sketch:
@@ -72,7 +71,7 @@ def _sketch(picture: Pixels, size: int, turn: float) -> Sketch:
     weight = near(field, side // 10)
     energy = float((product(field, field) * weight).sum())
     back = np.asarray(np.linalg.inv(shape), np.float64)
-    return Sketch(np.ascontiguousarray(field * weight[..., None]), weight, back, energy, size, turn != 0.0)
+    return Sketch(np.ascontiguousarray(field * weight[..., None]), weight.astype(np.uint8), back, energy, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +111,19 @@ class Peak:
 
 def upright_peaks(scene: Ground, bank: tuple[Sketch, ...]) -> list[Peak]:
     """The place of every upright sketch that fits in, the best first; empty when none is above FAINT."""
-    found = [_peak(scene, sketch) for sketch in bank if not sketch.turned]
+    found = [_peak(scene, sketch) for sketch in bank]
     found.sort(key=lambda peak: -peak.height)
     return [peak for peak in found if peak.height > 0] if found[0].height > FAINT else []
 
 
-def turned_peaks(scene: Ground, bank: tuple[Sketch, ...], upright: Peak) -> list[Peak]:
-    """Peaks of the turned sketches whose size is near that of the best upright one."""
-    near_best = (sketch for sketch in bank if sketch.turned and abs(sketch.size - upright.sketch.size) <= 1)
-    return [_peak(scene, sketch) for sketch in near_best]
+def turned_peaks(scene: Ground, picture: Pixels, upright: Peak) -> list[Peak]:
+    """Peaks of turned sketches of a mark's picture whose size is near that of the best upright one.
+
+    They are drawn anew: few places are looked at so closely, and they would make up most of an enrolled mark.
+    """
+    best = upright.sketch.size
+    sizes = range(max(0, best - 1), min(len(SIDES), best + 2))
+    return [_peak(scene, _sketch(picture, size, turn)) for turn in TURNS for size in sizes]
 
 
 def strongest(peaks: list[Peak], most: int) -> list[Peak]:
@@ -135,7 +138,7 @@ def _peak(scene: Ground, sketch: Sketch) -> Peak:
     if height > scene.field.shape[0] or width > scene.field.shape[1]:
         return Peak(0.0, 0, 0, sketch)
     shared = cv2.matchTemplate(scene.field, sketch.field, cv2.TM_CCORR)
-    theirs = cv2.matchTemplate(scene.energy, sketch.weight, cv2.TM_CCORR)
+    theirs = cv2.matchTemplate(scene.energy, sketch.weight.astype(np.float32), cv2.TM_CCORR)
     quiet = QUIET * sketch.energy
     surface = shared / np.sqrt(np.maximum(theirs, quiet) * max(sketch.energy, 1e-6))
     row, column = np.unravel_index(int(surface.argmax()), surface.shape)
