@@ -256,7 +256,11 @@ class Runtime(Takedown):
             self.policies.read_book,
         )
         self.pipeline = Pipeline(
-            self.settings, self.spaces.active.engine, self.metrics, version=Changes(self.database).version
+            self.settings,
+            self.spaces.active.engine,
+            self.metrics,
+            version=Changes(self.database).version,
+            wants_pixels=lambda: self.spaces.shadow is not None,
         )
         stack.callback(lambda: self.pipeline.close(self._drain))
         self.spaces.on_exchange(self.pipeline.serve)

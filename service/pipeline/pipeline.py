@@ -34,10 +34,16 @@ class Pipeline:
     """Pictures in, futures out. Thread-safe; `close` it."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, metrics: Metrics, *, version: Callable[[], Version] | None = None
+        self,
+        settings: Settings,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        version: Callable[[], Version] | None = None,
+        wants_pixels: Callable[[], bool] = lambda: False,
     ) -> None:
         """`version` tells what searches depend on now; without it no picture is remembered."""
-        self._recall = None if version is None else Recall(settings.result_cache_bytes, version, metrics)
+        self._recall = None if version is None else Recall(settings.result_cache_bytes, version, metrics, wants_pixels)
         self._settings, self._engine, self._metrics = settings, engine, metrics
         self._limits = DecodeLimits(max_bytes=settings.image_max_bytes, max_pixels=settings.image_max_pixels)
         self._door = Admission(settings.queue_size, settings.queue_wait)

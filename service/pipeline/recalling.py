@@ -28,9 +28,15 @@ _FRESH_SECONDS: Final = 0.5
 
 
 class Recall:
-    """The memory of one pipeline, of at most `max_bytes`; `version` tells what searches depend on now."""
+    """The memory of one pipeline, of at most `max_bytes`; `version` tells what searches depend on now.
 
-    def __init__(self, max_bytes: int, version: Callable[[], Version], metrics: Metrics) -> None:
+    While somebody `wants_pixels` of whatever is judged, as a model in shadow does, every picture is decoded.
+    """
+
+    def __init__(
+        self, max_bytes: int, version: Callable[[], Version], metrics: Metrics, wants_pixels: Callable[[], bool]
+    ) -> None:
+        self._wants_pixels = wants_pixels
         self._memory, self._metrics = Memory(max_bytes), metrics
         self._version = version
         self._on = max_bytes > 0
@@ -54,7 +60,7 @@ class Recall:
             self._count("vectors")
             return None
         self._count("result")
-        if known.result.matches:
+        if known.result.matches or self._wants_pixels():
             ticket.result = known.result
             return None
         picture = Picture(np.zeros((0, 0, 3), np.uint8), known.width, known.height, known.format, key[0])
