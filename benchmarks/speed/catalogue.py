@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +44,7 @@ def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
     `entries` are the tall pictures that the plain ones are cut from.
     """
     counts: dict[Kind, int] = {"photo": references - references // 20, "logo": references // 20}
-    with contextlib.closing(_opened(cache / "empty")) as runtime:
-        space = runtime.embedder.space
-        for kind in KINDS:
-            kept = _kept(cache, space, kind, counts[kind])
-            if not kept.is_file():
-                enrolled.write(kept, list(enrolled.embed(runtime, kind, counts[kind])))
-    shutil.rmtree(cache / "empty")
+    space = _enrol(cache, counts)
     folder = cache / f"{references}-{space.id[:16]}-{_VERSION}"
     if not (folder / "data" / "complete.json").is_file():
         for kind in KINDS:
@@ -69,6 +64,21 @@ def copy(folder: Path, to: Path) -> Path:
     shutil.copytree(source, to, ignore=shutil.ignore_patterns("blobs"))
     shutil.copytree(source / "blobs", to / "blobs", copy_function=lambda old, new: Path(new).hardlink_to(old))
     return to
+
+
+def _enrol(cache: Path, counts: Mapping[Kind, int]) -> Space:
+    """See that the real references are kept; the space they are in."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="empty-", dir=cache) as name,
+        contextlib.closing(_opened(Path(name))) as runtime,
+    ):
+        space = runtime.embedder.space
+        for kind in KINDS:
+            kept = _kept(cache, space, kind, counts[kind])
+            if not kept.is_file():
+                enrolled.write(kept, list(enrolled.embed(runtime, kind, counts[kind])))
+    return space
 
 
 def _opened(data_dir: Path) -> Runtime:
