@@ -45,7 +45,6 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no service is left behind
     console = Console()
     kept_in = RESULTS / "speed.json"
-    kept = _read(kept_in)
     console.print("catalogue and pictures ...")
     folder, supply = catalogue.prepare(
         options.cache.absolute(), options.references, max(120, round(300 * options.minutes))
@@ -64,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"{name} ...", highlight=False)
         load = os.getloadavg()[0]
         measured = _PARTS[name](bench)
+        kept = _read(kept_in)
         kept["parts"][name] = {
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "load_average": [round(load, 2), round(os.getloadavg()[0], 2)],
@@ -73,6 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         RESULTS.mkdir(exist_ok=True)
         kept_in.write_text(json.dumps(kept, indent=1) + "\n")
         console.print(report.table(name, kept["parts"][name]))
+    kept = _read(kept_in)
     verdicts = judge(kept["parts"])
     (RESULTS / "speed.md").write_text(report.markdown(kept, verdicts))
     plots.draw(kept["parts"], RESULTS)

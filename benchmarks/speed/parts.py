@@ -139,7 +139,8 @@ def measure_idle(bench: Bench) -> Measured:
         **summary(alone),
         "tiers_ms": tiers(alone),
         "tiers_core_ms": tiers_of_cores(alone),
-        "recall": round(sum(found.values()) / max(len(found), 1), 4),
+        "copies_judged": len(found),
+        "recall": round(sum(found.values()) / len(found), 4) if found else None,
         "copies_found": {str(number): hit for number, hit in found.items()},
     }
 
@@ -153,7 +154,8 @@ def measure_sustained(bench: Bench) -> Measured:
         **summary(outcome),
         "references": bench.references,
         "connections": bench.connections,
-        "recall": round(sum(found.values()) / max(len(found), 1), 4),
+        "copies_judged": len(found),
+        "recall": round(sum(found.values()) / len(found), 4) if found else None,
         "rss_drift": round(drift(outcome.sample), 4),
         "tiers_ms": tiers(outcome),
         "tiers_core_ms": tiers_of_cores(outcome),
