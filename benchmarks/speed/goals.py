@@ -84,5 +84,5 @@ def _value(goal: Goal, parts: Parts) -> float | None:
         return None
     try:
         return goal.of(parts)
-    except (KeyError, ZeroDivisionError):
+    except (KeyError, TypeError, ZeroDivisionError):
         return None

@@ -207,12 +207,15 @@ def measure_corrupt(bench: Bench) -> Measured:
     """One picture of a hundred is broken: it is refused, and nothing beside it fails."""
     with running(bench) as load:
         outcome = load.load(seconds=bench.brief, corrupt_every=100)
-    broken = outcome.rows(kind="corrupt")
-    neighbours = [row for row in outcome.rows() if row["kind"] != "corrupt"]
+    looked_at = [row for row in outcome.rows() if row["status"] not in _REFUSED]
+    broken = [row for row in looked_at if row["kind"] == "corrupt"]
+    neighbours = [row for row in looked_at if row["kind"] != "corrupt"]
     return {
         **summary(outcome),
         "corrupt": len(broken),
-        "corrupt_refused": round(sum(400 <= row["status"] < 500 for row in broken) / max(len(broken), 1), 4),
+        "corrupt_refused": round(sum(400 <= row["status"] < 500 for row in broken) / len(broken), 4)
+        if broken
+        else None,
         "neighbours_failed": sum(row["status"] != 200 for row in neighbours),
     }
 
