@@ -186,17 +186,15 @@ def test_a_process_that_cannot_follow_says_so_and_takes_no_traffic(settings):
             time.sleep(0.1)
         return answer.json()
 
-    with (
-        serving(shared) as here,
-        serving(replace(shared, data_dir=settings.data_dir / "two"), loads=without_other) as there,
-    ):
-        prepare(here, "other")
-        step(here, "spc_other", "promote", **WHY)
-        told = readiness(there, 503)
-        assert (told["reason"], "not on this machine" in told["detail"]) == ("space", True)
-        assert found(there, jpeg("coffee"))[0] == "spc_thumbnail"
-        step(here, "spc_other", "rollback")
-        readiness(there, 200)
+    with serving(shared) as here:
+        prepare(here, "other")  # before the other process is there: whoever is free takes the job
+        with serving(replace(shared, data_dir=settings.data_dir / "two"), loads=without_other) as there:
+            step(here, "spc_other", "promote", **WHY)
+            told = readiness(there, 503)
+            assert (told["reason"], "not on this machine" in told["detail"]) == ("space", True)
+            assert found(there, jpeg("coffee"))[0] == "spc_thumbnail"
+            step(here, "spc_other", "rollback")
+            readiness(there, 200)
 
 
 def test_a_setting_changed_by_hand_counts_and_is_remembered(settings):
