@@ -24,6 +24,8 @@ from vision.images import encode_jpeg, encode_png, resize
 COUNTS: dict[Kind, int] = {"photo": 2_000, "logo": 600}
 _SIDE = 800
 _AT_ONCE = 32
+_PATIENCE = 600.0
+"""Seconds for room in the pipeline: nobody waits for an answer here, so nothing is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def embed(runtime: Runtime, kind: Kind, count: int) -> Iterator[Enrolled]:
     """At most `count` real references of `kind`, through the pipeline of `runtime`."""
     pictures = _pictures(kind, count)
     while batch := [data for data, _ in zip(pictures, range(_AT_ONCE), strict=False)]:
-        futures = [runtime.pipeline.reference(data, kind) for data in batch]
+        futures = [runtime.pipeline.reference(data, kind, patience=_PATIENCE) for data in batch]
         for data, future in zip(batch, futures, strict=True):
             made: EmbeddedReference = future.result()
             yield Enrolled(data, made.picture.width, made.picture.height, made.regions)
