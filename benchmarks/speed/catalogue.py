@@ -30,7 +30,7 @@ from service.settings import Settings
 from vision.embedding import KINDS, Kind, Regions, Space
 from vision.images import decode, encode_jpeg, resize
 
-_VERSION = 2
+_VERSION = 3
 _BRANDS = 200
 _BATCH = 500
 _NEAR = 8

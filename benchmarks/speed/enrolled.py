@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def photographs(references: int) -> Sequence[Reader]:
 def embed(runtime: Runtime, kind: Kind, count: int) -> Iterator[Enrolled]:
     """At most `count` real references of `kind`, through the pipeline of `runtime`."""
     pictures = _pictures(kind, count)
-    while batch := [data for data, _ in zip(pictures, range(_AT_ONCE), strict=False)]:
+    while batch := list(islice(pictures, _AT_ONCE)):
         futures = [runtime.pipeline.reference(data, kind, patience=_PATIENCE) for data in batch]
         for data, future in zip(batch, futures, strict=True):
             made: EmbeddedReference = future.result()

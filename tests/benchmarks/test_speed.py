@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.speed import goals, plots, report
+from benchmarks.speed import enrolled, goals, plots, report
 from benchmarks.speed.measures import (
     Outcome,
     drift,
@@ -168,3 +168,13 @@ def test_plots_are_drawn_of_what_was_measured(tmp_path):
         *("speed-time.png", "speed-latency.png", "speed-tiers.png", "speed-peers.png")
     }
     assert plots.draw({}, tmp_path) == []
+
+
+def test_every_picture_becomes_a_reference_in_its_order(runtime):
+    """Copies are told from others by their number: one lost between two batches would shift all that follow."""
+    made = list(enrolled.embed(runtime, "logo", 70))
+    pictures = [one.data for one in made]
+    again = [one.data for one in enrolled.embed(runtime, "logo", 40)]
+    assert len(pictures) == 70
+    assert len(set(pictures)) == 70
+    assert again == pictures[:40]
