@@ -72,7 +72,7 @@ class Settings:
 
     queue_size: int = 64
     """Pictures that may be inside the pipeline; more are refused with 503."""
-    queue_wait: float = 2.0
+    queue_wait: float = 10.0
     """Longest wait that a picture may find, estimated; refused with 503 beyond it."""
     result_cache_bytes: int = 64 * MIB
     """Memory for what became of pictures, used when the same bytes come again; 0 for none."""

@@ -18,6 +18,7 @@ def catalog(sign_in, tenant):
 
 
 def choose(page, *files):
+    page.wait_for_load_state("networkidle")  # whose script is still on its way would miss the choice
     page.get_by_label("Choose files").set_input_files(list(files))
 
 
@@ -91,6 +92,7 @@ def test_what_is_disabled_is_not_matched_until_it_is_enabled_again(sign_in, tena
         ).to_be_focused()
         expect(page.get_by_role("status")).to_contain_text("A cup is")
         page.get_by_role("link", name="Check", exact=True).click()
+        page.wait_for_load_state("networkidle")
         page.get_by_label("Choose a file").set_input_files([stolen])
         expect(page.get_by_role("heading", name=name)).to_be_visible()
         page.get_by_role("link", name="Catalogue").click()

@@ -21,6 +21,7 @@ def catalogue(tenant):
 
 
 def choose(page, *files):
+    page.wait_for_load_state("networkidle")  # whose script is still on its way would miss the choice
     page.get_by_label("Choose a file").set_input_files(list(files))
 
 
