@@ -178,6 +178,7 @@ def test_a_session_that_ended_leads_back_to_sign_in(sign_in, tenant, service, wa
 def test_the_keyboard_alone_goes_all_the_way(page, catalogue):
     page.on("filechooser", lambda chooser: chooser.set_files([STOLEN]))
     page.goto("/")
+    expect(page.get_by_label("Key")).to_be_focused()
     page.keyboard.type(catalogue.key)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=catalogue.name)).to_be_visible()
