@@ -136,7 +136,7 @@ class Gallery:
 
     def status(self) -> dict[str, Any]:
         """What the indexes hold and how they came about, for people and for readiness."""
-        newest = self._changes.generation()
+        newest, built = self._changes.generation(), self._built  # the thread that builds takes it away
         return {
             "space": self.space.id,
             "model": self.space.model,
@@ -145,7 +145,7 @@ class Gallery:
             "stale": self.generation < newest,
             "vectors": self.vectors,
             "shapes": self._pair.shapes(),
-            "building": None if self._built is None else list(self._built),
+            "building": None if built is None else list(built),
             "without_vectors": self._embeddings.missing(),
             "opened": dict(self._opened),
             "snapshot_generation": self._snapshot_generation,

@@ -218,7 +218,18 @@ class _Base:
 
     @classmethod
     def build(cls, sample: Vectors, lists: int, stream: Iterable[Rows], scratch: Path) -> _Base:
-        directory, done, last = _room(scratch), 0, -1
+        directory = _room(scratch)
+        try:
+            made = cls._built_in(directory, sample, lists, stream)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)  # every further try would leave another
+            raise
+        made._clear = weakref.finalize(made, shutil.rmtree, directory, ignore_errors=True)
+        return made
+
+    @classmethod
+    def _built_in(cls, directory: Path, sample: Vectors, lists: int, stream: Iterable[Rows]) -> _Base:
+        done, last = 0, -1
         built = Lists.train(sample, lists, "packed")
         ids: list[NDArray[np.int64]] = []
         with (directory / "base.fine.i2").open("wb") as fine:
@@ -234,9 +245,7 @@ class _Base:
         np.save(directory / "base.ids.npy", np.concatenate(ids))
         built.write(directory / "base.codes.faiss")
         del built  # what is read from the file has no room to grow, and up to half the size
-        made = cls(directory, "base", sample.shape[1])
-        made._clear = weakref.finalize(made, shutil.rmtree, directory, ignore_errors=True)
-        return made
+        return cls(directory, "base", sample.shape[1])
 
     def rows_of(self, pks: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows of these references, which ascend, in order."""

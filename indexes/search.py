@@ -7,6 +7,7 @@ calibration's floor below which a candidate has never been a match.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias
@@ -60,11 +61,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Matches by falling score, the index generation that was searched, and seconds by tier, 0 where none was spent."""
+    """Matches by falling score, the index generation that was searched, and seconds by tier, 0 where none was spent.
+
+    `complete` is whether every reference that was looked at could be read.
+    """
 
     matches: tuple[Match, ...]
     generation: int
     seconds: Mapping[str, float]
+    complete: bool = True
 
 
 class Searcher(Generic[P, S, T]):
@@ -97,6 +102,8 @@ class Searcher(Generic[P, S, T]):
         limits: DecodeLimits | None = None,
         on_skipped: Callable[[str], None] | None = None,
     ) -> None:
+        self._on_skipped = on_skipped
+        self._skips = threading.local()  # references are described in the thread that searches
         self._catalog = catalog
         self._brands = brands
         self._gallery = gallery
@@ -106,15 +113,15 @@ class Searcher(Generic[P, S, T]):
         self._logo_verifier = logo_verifier
         vetted = limits or DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
         self._photos = Descriptions(
-            blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
+            blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip
         )
         described = Descriptions(
-            blobs, logo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped
+            blobs, logo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip
         )
-        gate = calibration.glance("photo") if background is not None and glances is not None else None
+        gate = calibration.glance("photo") if background is not None else None
         self._looks: FirstLooks[Any, Any] | None = None
         if glances is not None and gate is not None:
-            looked = Descriptions(blobs, glances.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=on_skipped)
+            looked = Descriptions(blobs, glances.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip)
             self._looks = FirstLooks(glances, looked, gate)
         self._read = read
         names = None if read is None else Names(catalog)
@@ -135,6 +142,7 @@ class Searcher(Generic[P, S, T]):
         verification goes by falling similarity and ends early: enough for a decision, a fraction of the cost. With
         `brand_ids` only these brands' references are looked at. A reference is matched once per kind.
         """
+        self._skips.any = False
         clock = Clock()
         effort = ECONOMICAL if per_kind is None else thorough(per_kind)
         brand_pks = None if brand_ids is None else self._brands.pks(brand_ids)
@@ -156,7 +164,12 @@ class Searcher(Generic[P, S, T]):
             for group in _by_standing(shortlist, rows):
                 matches += verify(asked, group, rows, effort, clock)
         matches.sort(key=lambda match: (-match.score, -match.confidence, match.reference.pk))
-        return SearchResult(tuple(matches), generation, clock.seconds)
+        return SearchResult(tuple(matches), generation, clock.seconds, complete=not self._skips.any)
+
+    def _skip(self, reason: str) -> None:
+        self._skips.any = True
+        if self._on_skipped is not None:
+            self._on_skipped(reason)
 
     def _candidates(
         self, kind: Kind, embedding: QueryEmbedding, effort: Effort, brand_pks: frozenset[int] | None

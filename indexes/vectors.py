@@ -82,10 +82,10 @@ class VectorIndex:
 
     def add(self, rows: Rows) -> None:
         """Add vectors, replacing those their references had."""
+        self._check(rows)
         if len(rows):
             self.remove(np.unique(rows.ids // SLOTS))
-        self._note(rows)
-        if len(rows):
+            self._note(rows)
             self._shape.add(rows)
 
     def remove(self, reference_pks: NDArray[np.int64]) -> None:
@@ -175,12 +175,15 @@ class VectorIndex:
     def _noted(self, stream: Iterable[Rows]) -> Iterator[Rows]:
         """The rows as they come; their owners are noted."""
         for rows in stream:
+            self._check(rows)
             self._note(rows)
             yield rows
 
-    def _note(self, rows: Rows) -> None:
+    def _check(self, rows: Rows) -> None:
         if rows.vectors.shape != (len(rows), self.dim):
             raise SpaceMismatch(f"This index holds vectors of {self.dim} numbers, not {rows.vectors.shape}.")
+
+    def _note(self, rows: Rows) -> None:
         if len(rows):
             pks = rows.ids // SLOTS
             self._owners = _grown(self._owners, int(pks.max()) + 1)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from indexes.blobs import BlobStore
 from indexes.catalog import Catalog, Reference
+from indexes.errors import StorageFailed
 from vision.embedding import Embedder, Pixels, Prepared, Regions
 from vision.images import DecodeLimits, decode
 
@@ -85,6 +86,8 @@ class Reembedding:
                     batch.photos.append((reference, self._embedder.prepare(pixels)))
                 else:
                     batch.logos.append((reference, pixels))
+            except StorageFailed:  # the store is away, which says nothing of this picture
+                raise
             except Exception as error:  # noqa: BLE001  # an engine may raise anything; each picture answers for itself
                 batch.fail(reference, error)
         return batch

@@ -61,16 +61,14 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
     embedder = load_embedder(model, threads=1)
     paths = training_photos(data_root())
-    target = out or _beside(model)
+    target = out or beside(model)
     plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
     if only is not None:
         plans = {kind: plan for kind, plan in plans.items() if kind == only}
         if not plans:
             raise typer.BadParameter(f"{only} is no kind: choose of {', '.join(KINDS)}")
-    if evidence is not None and evidence.exists():
-        rows = read_rows(evidence)
-    else:
-        rows = {kind: gathered_by(workers, kind, model, plan) for kind, plan in plans.items()}
+    rows = read_rows(evidence) if evidence is not None and evidence.exists() else {}
+    rows |= {kind: gathered_by(workers, kind, model, plan) for kind, plan in plans.items() if kind not in rows}
     if evidence is not None:
         write_rows(evidence, rows)
     gathered = {kind: len(rows[kind]) for kind in plans}
@@ -80,10 +78,10 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
     if only is None:
         fitted = with_floors(Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True), embedder, paths, seed)
     else:
-        fitted, notes = beside_kept(Calibration.load(_beside(model)), kinds), {**_notes(_beside(model)), **notes}
+        fitted, notes = beside_kept(Calibration.load(beside(model)), kinds), {**notes_of(beside(model)), **notes}
     calibration = with_gates(fitted, rows, background)
     if strict:
-        calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
+        calibration = with_photo_gate(calibration, embedder, foreign(paths), background, seed)
     for kind in plans:
         notes[kind] |= {"left_out": gathered[kind] - len(rows[kind])}
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
@@ -116,27 +114,29 @@ def floors(
     strict: Annotated[bool, typer.Option("--strict-photos", help=STRICT)] = False,
 ) -> None:
     """Fit the similarity floors again, after the model's weights changed; the rest stays."""
-    target = out or _beside(model)
-    notes = _notes(target)
+    target = out or beside(model)
+    notes = notes_of(target)
     embedder, paths = load_embedder(model, threads=1), training_photos(data_root())
     calibration = with_floors(Calibration.load(target), embedder, paths, seed)
     if strict:
         background = background_of(model, embedder.space)
-        calibration = with_photo_gate(calibration, embedder, _foreign(paths), background, seed)
+        calibration = with_photo_gate(calibration, embedder, foreign(paths), background, seed)
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
 
 
-def _notes(path: Path) -> dict[str, Any]:
+def notes_of(path: Path) -> dict[str, Any]:
+    """What is noted in a calibration file."""
     return dict(json.loads(path.read_text(encoding="utf-8")).get("notes", {}))
 
 
-def _foreign(paths: Sequence[Path]) -> list[Path]:
+def foreign(paths: Sequence[Path]) -> list[Path]:
     """The photos that are not in the background set."""
     return [path for path in paths if not is_background(path)]
 
 
-def _beside(model: str) -> Path:
+def beside(model: str) -> Path:
+    """The calibration file in the directory of `model`."""
     directory = model_directory(model)
     if directory is None:
         raise typer.BadParameter(f"{model} has no directory of its own: name a file with --out")
@@ -157,7 +157,7 @@ def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
     """The evidence of one kind and part, on the training photos."""
     embedder = load_embedder(model, threads=1)
     source = photo_evidence if kind == "photo" else logo_evidence
-    paths = _foreign(training_photos(data_root()))
+    paths = foreign(training_photos(data_root()))
     rows: list[Labelled] = []
     for number, row in enumerate(source(embedder, paths, plan, background_of(model, embedder.space)), start=1):
         rows.append(row)

@@ -25,11 +25,13 @@ from training.glances import glances
 from training.inspection import inspect
 from training.promotion import promote, rollback
 from training.readers import SourceError
+from training.readers.pairs import PairsError
 from training.readers.tables import TableError
 from vision.errors import ModelError
 
 MENDABLE: Final = (
-    DataMissing, ModelError, CalibrationError, ConfigError, SourceError, TableError, NotComparable, FileNotFoundError,
+    DataMissing, ModelError, CalibrationError, ConfigError, SourceError, TableError, PairsError,
+    NotComparable, FileNotFoundError,
 )  # fmt: skip
 app = typer.Typer(
     no_args_is_help=True,

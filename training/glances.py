@@ -7,7 +7,6 @@ enrolled, all from training folders, go through candidates, glances and verifica
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +21,13 @@ from indexes.gallery import Candidate
 from indexes.glancing import places, seen
 from indexes.monotone import Gate
 from indexes.scoring import Calibration
-from training.background import background_of, is_background
+from training.background import background_of
+from training.calibrate import beside, foreign, notes_of
 from training.datasets import data_root, read, training_photos
 from training.fitting import Labelled, fit_weights
 from training.floors import FEWEST, FOUND
 from training.thefts import FAMILIES, edited
-from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
+from vision.embedders import DEFAULT_MODEL, load_embedder
 from vision.embedding import Embedder, Pixels, QueryEmbedding, Regions
 from vision.images import fit, resize
 from vision.verification import PhotoGlances, PhotoVerifier
@@ -68,21 +68,17 @@ def glances(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
 ) -> None:
     """Fit what a first look at a photo's pixels has to show for it to be verified."""
-    directory = model_directory(model)
-    if directory is None and out is None:
-        raise typer.BadParameter(f"{model} has no directory of its own: name a file with --out")
-    target = out or Path(str(directory)) / "calibration.json"
+    target = out or beside(model)
     embedder = load_embedder(model, threads=1)
     background = background_of(model, embedder.space)
     calibration = Calibration.load(target)
     if background is None or background.version != calibration.background:
         raise typer.BadParameter(f"{target} is not gated with the background set of {model}: calibrate it first")
-    paths = [path for path in training_photos(data_root()) if not is_background(path)]
+    paths = foreign(training_photos(data_root()))
     shown = list(gathered(embedder, calibration, background, paths, copies, seed))
     gate, note = fitted(shown)
-    notes = json.loads(target.read_text(encoding="utf-8")).get("notes", {})
     kinds = {**calibration.kinds, "photo": replace(calibration.kinds["photo"], glance=gate)}
-    replace(calibration, kinds=kinds).save(target, {**notes, "glances": note})
+    replace(calibration, kinds=kinds).save(target, {**notes_of(target), "glances": note})
     typer.echo(f"{note}\nwrote {target}")
 
 
@@ -171,7 +167,7 @@ class _Bench:
         ]
 
     def _found(self, pixels: Pixels, embedding: QueryEmbedding, reference: Pixels, candidate: Candidate) -> bool:
-        query = self._verifier.describe(pixels, embedding.pasted)
+        query = self._verifier.describe(pixels, embedding.pasted, embedding.unruled)
         evidence = self._verifier.verify(query, self._verifier.enrol(reference))
         if evidence is None:
             return False

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from training.readers import RowError, SourceError, take_manifest
-from training.readers.pairs import PairsError, read_pairs
-from training.readers.tables import TableError
+from training.readers import RowError, take_manifest
+from training.readers.pairs import read_pairs
 
 _SHOWN = 20
 
@@ -20,11 +19,7 @@ def inspect(
     out: Annotated[Path | None, typer.Option(help="File to write the manifest to.")] = None,
 ) -> None:
     """Read every row: counts by label and split, rows that give no picture, and the hash of all of it."""
-    try:
-        told = _pairs(source) if (Path(source) / "pairs.jsonl").is_file() else take_manifest(source).as_json()
-    except (SourceError, TableError, PairsError) as error:
-        typer.echo(f"brandwarden-train: {error}", err=True)
-        raise typer.Exit(2) from error
+    told = _pairs(source) if (Path(source) / "pairs.jsonl").is_file() else take_manifest(source).as_json()
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -58,12 +58,15 @@ def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
     return folder, supply
 
 
-def copy(folder: Path, to: Path) -> Path:
-    """A data directory of its own; the pictures are shared with the original by hard links."""
+@contextlib.contextmanager
+def copied(folder: Path) -> Iterator[Path]:
+    """A data directory for a while; its pictures are shared with the catalogue in `folder` by hard links."""
     source = folder / "data"
-    shutil.copytree(source, to, ignore=shutil.ignore_patterns("blobs"))
-    shutil.copytree(source / "blobs", to / "blobs", copy_function=lambda old, new: Path(new).hardlink_to(old))
-    return to
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder.parent) as name:
+        to = Path(name) / "data"
+        shutil.copytree(source, to, ignore=shutil.ignore_patterns("blobs"))
+        shutil.copytree(source / "blobs", to / "blobs", copy_function=lambda old, new: Path(new).hardlink_to(old))
+        yield to
 
 
 def _enrol(cache: Path, counts: Mapping[Kind, int]) -> Space:

@@ -13,7 +13,6 @@ import http.client
 import itertools
 import json
 import random
-import resource
 import sys
 import threading
 import time
@@ -95,7 +94,6 @@ class Load:
         return {
             "seconds": time.perf_counter() - self._started,
             "client_core_seconds": time.process_time() - worked,
-            "client_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "answers": {one.name: [getattr(row, one.name) for row in self._answers] for one in fields(Answer)},
         }
 

@@ -11,7 +11,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -50,8 +49,7 @@ def _over_http(bench: Bench) -> float:
 
 
 def _inside(bench: Bench) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
-        data_dir = catalogue.copy(bench.folder, Path(name) / "data")
+    with catalogue.copied(bench.folder) as data_dir:
         command = [sys.executable, "-m", "benchmarks.speed.inside", str(data_dir), str(bench.supply)]
         command += [str(bench.connections), str(bench.brief)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)

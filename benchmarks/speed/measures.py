@@ -58,6 +58,11 @@ class Outcome:
         """Listings judged in a second, from the first request to the last answer."""
         return self.good / max(self.seconds, 1e-9)
 
+    @property
+    def core_ms(self) -> float:
+        """Core-milliseconds of the service for each listing judged."""
+        return 1000 * self.service_core_seconds / max(self.good, 1)
+
 
 def run(service: Service, plan: Plan) -> Outcome:
     """Start a client with `plan`, wait for its end."""
@@ -95,7 +100,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 1),
         "listings_per_second": round(outcome.per_second, 2),
         **latencies([row["done"] - row["due"] for row in good]),
-        "core_ms": round(1000 * outcome.service_core_seconds / max(outcome.good, 1), 2),
+        "core_ms": round(outcome.core_ms, 2),
         "service_share_of_cores": round(outcome.service_core_seconds / cores, 3),
         "client_share_of_cores": round(outcome.client_core_seconds / cores, 3),
         "others_share_of_cores": round(outcome.others_core_seconds / cores, 3),
@@ -121,7 +126,7 @@ def tiers_of_cores(outcome: Outcome) -> dict[str, float]:
     """Core-milliseconds a listing, tier by tier: where tiers took longer by the clock than the service had of the
     cores, they waited, and all of them are taken to have waited alike. What is left is `the rest`.
     """
-    spent, core_ms = tiers(outcome), 1000 * outcome.service_core_seconds / max(outcome.good, 1)
+    spent, core_ms = tiers(outcome), outcome.core_ms
     share = min(1.0, core_ms / max(sum(spent.values()), 1e-9))
     found = {tier: round(share * value, 2) for tier, value in spent.items()}
     return {**found, "the rest": round(max(0.0, core_ms - sum(found.values())), 2)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,21 +100,18 @@ class Running:
 @contextlib.contextmanager
 def running(bench: Bench, *, warm: bool = True) -> Iterator[Running]:
     """Start a service; warm, with the first pictures gone through it."""
-    with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
-        data_dir = catalogue.copy(bench.folder, Path(name) / "data")
-        with serving(data_dir) as service:
-            load = Running(bench, service)
-            service.settle()
-            if warm:
-                load.load(count=bench.few)
-            yield load
+    with catalogue.copied(bench.folder) as data_dir, serving(data_dir) as service:
+        load = Running(bench, service)
+        service.settle()
+        if warm:
+            load.load(count=bench.few)
+        yield load
 
 
 def measure_cold(bench: Bench) -> Measured:
     """Seconds from the start of the process to the first `/readyz` that says yes: files in the page cache, twice."""
     times, resident, worked = [], 0.0, 0.0
-    with tempfile.TemporaryDirectory(prefix="run-", dir=bench.folder.parent) as name:
-        data_dir = catalogue.copy(bench.folder, Path(name) / "data")
+    with catalogue.copied(bench.folder) as data_dir:
         for _ in range(3):
             with serving(data_dir) as service:
                 times.append(service.ready_after)

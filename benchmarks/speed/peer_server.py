@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.speed.service import ROOT, Service, get
+from service.demo.server import free_port, stop
 
 REQUIREMENTS = ("infinity-emb[server,torch]==0.0.78", "transformers>=4.47,<5", "numpy<2")
 _PATIENCE = 300.0
@@ -38,9 +37,7 @@ def infinity(folder: Path, threads: int) -> Iterator[Service]:
         _install(environment, python)
     if not (model / "config.json").is_file():
         _call([str(python), "-m", "benchmarks.speed.random_clip", str(model)])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(environment / "bin" / "infinity_emb"), "v2", "--model-id", str(model), "--served-model-name", "clip"]
     command += ["--engine", "torch", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
     environ = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": str(threads)}
@@ -53,12 +50,7 @@ def infinity(folder: Path, threads: int) -> Iterator[Service]:
         _wait(url, process, log_path)
         yield Service(process, url, "", time.perf_counter() - started)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 def _install(environment: Path, python: Path) -> None:

@@ -16,12 +16,12 @@ from dataclasses import replace
 from statistics import fmean
 
 from benchmarks.speed.client import Plan
+from benchmarks.speed.goals import EAGER
 from benchmarks.speed.measures import Outcome, run
 from benchmarks.speed.parts import Bench, Measured, cores, running
 from benchmarks.speed.peer_server import PeerMissing, infinity
 from benchmarks.speed.service import ROOT
 
-EAGER = "open_clip eager + PIL"
 Speed = tuple[float, float]
 """Pictures a second, and core-milliseconds a picture."""
 
@@ -60,7 +60,7 @@ def _ours(bench: Bench) -> Speed:
 
 
 def _speed(outcome: Outcome) -> Speed:
-    return outcome.per_second, 1000 * outcome.service_core_seconds / max(outcome.good, 1)
+    return outcome.per_second, outcome.core_ms
 
 
 def _loop(name: str, bench: Bench) -> Speed:

@@ -22,7 +22,7 @@ _WORDS = 49_152 - 256 - 2
 def main() -> None:
     """`python -m benchmarks.speed.random_clip FOLDER`."""
     folder = Path(sys.argv[1])
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     vocabulary, merges = _tokens()
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")

@@ -10,8 +10,6 @@ import http.client
 import os
 import re
 import secrets
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +20,8 @@ from pathlib import Path
 
 import psutil
 
+from service.demo.server import free_port, stop
+
 ROOT = Path(__file__).resolve().parents[2]
 _SAMPLE = re.compile(r"^(brandwarden_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _PATIENCE = 300.0
@@ -29,11 +29,10 @@ _PATIENCE = 300.0
 
 @dataclass(slots=True)
 class Sample:
-    """Once a second: seconds since the watch began, resident MiB, and core seconds so far."""
+    """Once a second: seconds since the watch began, and resident MiB."""
 
     at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
-    core_seconds: list[float] = field(default_factory=list)
 
 
 class Service:
@@ -56,7 +55,9 @@ class Service:
         status, body = get(self.url, "/metrics", self.key)
         if status != 200:
             raise RuntimeError(f"/metrics answered {status}")
-        return {name + (f"{{{labels}}}" if labels else ""): float(value) for name, labels, value in _samples(body)}
+        return {
+            name + (f"{{{labels}}}" if labels else ""): float(value) for name, labels, value in _SAMPLE.findall(body)
+        }
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[Sample]:
@@ -68,7 +69,6 @@ class Service:
             while True:
                 sample.at.append(round(time.perf_counter() - started, 2))
                 sample.rss_mib.append(round(self.rss_mib(), 1))
-                sample.core_seconds.append(round(self.core_seconds(), 2))
                 if over.wait(1.0):
                     return
 
@@ -99,9 +99,7 @@ def serving(data_dir: Path, key: str | None = None) -> Iterator[Service]:
 
     `key` is the operator's; a new one unless it is given.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     key, url = key or f"bw_operator_{secrets.token_hex(16)}", f"http://127.0.0.1:{port}"
     environ = {**os.environ, "BRANDWARDEN_OPERATOR_KEY": key}
     command = [sys.executable, "-m", "service", "serve", "--port", str(port), "--data-dir", str(data_dir)]
@@ -112,12 +110,7 @@ def serving(data_dir: Path, key: str | None = None) -> Iterator[Service]:
         _wait_until_ready(url, process)
         yield Service(process, url, key, time.perf_counter() - started)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, 60)
 
 
 def get(url: str, path: str, key: str = "") -> tuple[int, str]:
@@ -139,7 +132,3 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"the service was not ready within {_PATIENCE:.0f} s")
-
-
-def _samples(page: str) -> list[tuple[str, str, str]]:
-    return _SAMPLE.findall(page)

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from service.errors import Overloaded
 
 T = TypeVar("T")
-_STOPPED = Overloaded("The service stopped before this picture was there; send it again.", retry_after=5)
 
 
 async def settle(futures: Sequence[Future[Any]]) -> list[Any]:
@@ -22,12 +21,20 @@ async def settle(futures: Sequence[Future[Any]]) -> list[Any]:
     One that was cancelled by nobody here was waiting for a thread of a service that stops: it is refused like the rest.
     """
     ended = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
-    return [_STOPPED if isinstance(outcome, asyncio.CancelledError) else outcome for outcome in ended]
+    return [_stopped() if isinstance(outcome, asyncio.CancelledError) else outcome for outcome in ended]
 
 
 async def result_of(future: Future[T]) -> T:
-    """The result of `future`, or its error raised; when the waiting is cancelled so is it."""
-    return await asyncio.wrap_future(future)
+    """The result of `future`, or its error raised, as `settle` tells it; when the waiting is cancelled so is it."""
+    (outcome,) = await settle([future])
+    if isinstance(outcome, BaseException):
+        raise outcome
+    result: T = outcome
+    return result
+
+
+def _stopped() -> Overloaded:
+    return Overloaded("The service stopped before this picture was there; send it again.", retry_after=5)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -31,7 +31,7 @@ class ServiceDied(ServiceError):
 @contextlib.contextmanager
 def running_service(data_dir: Path, *, operator_key: str) -> Iterator[str]:
     """Start the service, wait until it is ready, give its URL; stop it and wait for its end on the way out."""
-    port, log = _free_port(), data_dir / "service.log"
+    port, log = free_port(), data_dir / "service.log"
     data_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BRANDWARDEN_")}
@@ -49,7 +49,7 @@ def running_service(data_dir: Path, *, operator_key: str) -> Iterator[str]:
         _wait_until_ready(url, process, log)
         yield url
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -64,10 +64,11 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     raise ServiceDied(f"The service was not ready after {START_TIMEOUT:.0f} seconds:\n{_tail(log)}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], patience: float = 30) -> None:
+    """Ask the process to end, and end it after `patience` seconds."""
     process.terminate()
     try:
-        process.wait(30)
+        process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -77,7 +78,8 @@ def _tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -71,6 +71,8 @@ class Recall:
         """Remember what was found for `ticket`, at the generation that was searched."""
         if ticket.version is None or ticket.question is None or ticket.result is not None:
             return
+        if not checked.result.complete:  # a reference could not be read, which says nothing of the next time
+            return
         picture, version = checked.picture, Version(checked.result.generation, ticket.version.standing)
         size = picture.width, picture.height, picture.format
         entry = Remembered(*size, checked.embedding, checked.result, version)

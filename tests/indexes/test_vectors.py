@@ -140,8 +140,10 @@ def test_more_than_there_is_gives_what_there_is(rng):
 
 def test_vectors_of_another_length_are_refused(rng):
     index = VectorIndex(DIM)
+    index.add(rows_of([1], unit(rng, 1, DIM)))
     with pytest.raises(SpaceMismatch):
         index.add(rows_of([1], unit(rng, 1, 8)))
+    assert index.total == 1, "what the reference had is still there"
     with pytest.raises(SpaceMismatch):
         index.search(unit(rng, 1, 8), 1)
 
@@ -255,3 +257,4 @@ def test_rows_out_of_order_are_refused(rng, monkeypatch, tmp_path):
     rows = rows_of(np.arange(2_000, 0, -1), data)
     with pytest.raises(ValueError, match="ascend"):
         VectorIndex.build(DIM, 2_000, lambda count: data[:count], [rows], scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == [], "nothing half built is left"

@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from indexes.errors import SpaceMismatch
+from indexes.errors import SpaceMismatch, StorageFailed
 from service.reembedding import Reembedding, Stretch
 from service.runtime import Runtime
 from service.settings import Settings
@@ -74,3 +74,17 @@ def test_a_picture_that_is_gone_is_told_and_stops_nothing(filled: Settings) -> N
         (stretch,) = Reembedding(runtime.catalog, runtime.blobs, runtime.embedder).stretches()
         assert [reference.id for reference, _ in stretch.failed] == [first.id]
         assert runtime.gallery.status()["without_vectors"] == 1
+
+
+class Away:
+    """A picture store that does not answer."""
+
+    def get(self, sha256: str) -> bytes:
+        raise StorageFailed("The bucket is away.")
+
+
+def test_a_store_that_is_away_fails_no_picture(filled: Settings) -> None:
+    with contextlib.closing(Runtime.open(filled, embedder=OtherEmbedder(), require_vectors=False)) as runtime:
+        with pytest.raises(StorageFailed):
+            list(Reembedding(runtime.catalog, Away(), runtime.embedder).stretches())
+        assert len(list(Reembedding(runtime.catalog, runtime.blobs, runtime.embedder).stretches())) == 1

@@ -97,6 +97,15 @@ def test_a_new_reference_is_found_in_a_picture_that_was_clean(client, brand, emb
     assert counts(client) == {"new": 1, "vectors": 1}
 
 
+def test_what_could_not_be_looked_at_is_looked_at_the_next_time(client, brand, runtime):
+    reference = add(client, brand, "coffee")
+    kept = jpeg("coffee")
+    runtime.blobs.delete(runtime.catalog.get(reference["id"]).sha256)
+    assert send(client, "coffee", quality=70)["matches"] == []
+    runtime.blobs.put(kept)
+    assert [match["reference_id"] for match in send(client, "coffee", quality=70)["matches"]] == [reference["id"]]
+
+
 @pytest.mark.parametrize("change", ["delete", "disable", "suspend", "erase the brand"])
 def test_a_match_that_is_over_is_not_told_again(client, brand, change):
     reference = add(client, brand, "coffee")

@@ -8,7 +8,7 @@ is. It compiles nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -65,11 +65,11 @@ def _follow(chain: _Chain) -> _Chain | None:
     if any(other.get_type_name() != "Constant" for other in others):
         return None
     if kind == "Transpose":
-        return _Chain(node, [int(axis) for axis in others[0].data].index(chain.axis), chain.stride)
+        return replace(chain, last=node, axis=[int(axis) for axis in others[0].data].index(chain.axis))
     if kind in _CONVOLUTIONS:
         return _behind_convolution(chain, node)
     if kind in _POINTWISE and all(_same_in_every_row(other, chain) for other in others):
-        return _Chain(node, chain.axis, chain.stride, chain.above, chain.below)
+        return replace(chain, last=node)
     return None
 
 

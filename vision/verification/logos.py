@@ -142,8 +142,10 @@ class LogoVerifier:
     def line_up(self, scene: LogoScene, template: LogoTemplate) -> LogoEvidence | None:
         """Evidence of the place at which local features of the mark agree, anywhere in the scene, or None."""
         placements = lined_up(scene.details, template.details)[:LINED_UP]
-        mark = template.drawn() if placements else None
-        found = [_lined_up(scene, mark, placement) for placement in placements if mark is not None]
+        if not placements:
+            return None
+        mark = template.drawn()
+        found = [_lined_up(scene, mark, placement) for placement in placements]
         return max((one for one in found if one), key=lambda one: one.inliers * one.shape, default=None)
 
 
