@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Final
 
@@ -23,7 +23,7 @@ from service.proofs.documents import PAGE_SIDE
 from service.proofs.values import Grade, Proof
 from vision.embedding import Vectors
 from vision.images import DecodeLimits, decode
-from vision.verification.pages import PageAgreement, PageDescription, compare_pages, describe_page
+from vision.verification.pages import PageAgreement, PageDescription, compare_both_ways, describe_page
 
 _LOG = logging.getLogger("brandwarden.proofs")
 _CLOSEST: Final = 6
@@ -67,11 +67,11 @@ class Twins:
         own = self._described(proof.preview_sha256)
         for pk, sha256 in pages.items():
             try:
-                agreement = compare_pages(own, self._described(sha256))
+                agreements = compare_both_ways(own, self._described(sha256))
             except BlobMissing:
                 _LOG.warning("the page of a proof is missing", extra={"sha256": sha256})
                 continue
-            if (grade := _grade(agreement)) is not None:
+            if (grade := _grade(agreements)) is not None:
                 yield pk, grade
 
     def _described(self, sha256: str) -> PageDescription:
@@ -86,7 +86,9 @@ def _nearest(connection: sa.Connection, proof: Proof, space: str, vector: Vector
     return [pk for _, pk in best]
 
 
-def _grade(agreement: PageAgreement | None) -> Grade | None:
-    if agreement is None or agreement.coverage < _IN_VIEW or agreement.share > _FEW:
+def _grade(agreements: Iterable[PageAgreement]) -> Grade | None:
+    """How alike two pages are by the way of laying one on the other in which less differs."""
+    close = [found.differing for found in agreements if found.coverage >= _IN_VIEW and found.share <= _FEW]
+    if not close:
         return None
-    return "nearly" if agreement.differing else "page"
+    return "nearly" if min(close) else "page"

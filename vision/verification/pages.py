@@ -82,6 +82,16 @@ def compare_pages(query: PageDescription, reference: PageDescription) -> PageAgr
     return _compared(reference.frame, *warp(query.frame, refined.matrix, width, height))
 
 
+def compare_both_ways(one: PageDescription, other: PageDescription) -> tuple[PageAgreement, ...]:
+    """Compare two pages as query and reference, then the other way round: what could be compared, two, one or none.
+
+    A photographed page laid under a scan gives blurred blocks to compare with; laid over it, sharp ones. Which of two
+    documents came first must not decide whether they are found to be one.
+    """
+    found = compare_pages(one, other), compare_pages(other, one)
+    return tuple(agreement for agreement in found if agreement is not None)
+
+
 def _frame(page: Pixels) -> Pixels:
     height, width = page.shape[:2]
     scale = FRAME_SIDE / max(height, width)

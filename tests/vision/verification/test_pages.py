@@ -12,7 +12,7 @@ from service.proofs.rendering import Rendering
 from tests.documents import invoice, pdf, photographed
 from vision.embedding import Pixels
 from vision.images import encode_jpeg, fit
-from vision.verification.pages import PageAgreement, compare_pages, describe_page
+from vision.verification.pages import PageAgreement, compare_both_ways, compare_pages, describe_page
 
 
 @functools.cache
@@ -59,6 +59,28 @@ def test_a_single_entry_that_differs_is_seen_and_is_a_small_share(fields):
 
 def test_it_is_seen_on_a_photograph_too():
     assert 1 <= compared(photographed(page(buyer="Other Trader Ltd")), page()).differing < 40
+
+
+def fewest(one: Pixels, other: Pixels) -> int:
+    agreements = compare_both_ways(describe_page(one), describe_page(other))
+    return min(agreement.differing for agreement in agreements)
+
+
+@pytest.mark.parametrize("seed", range(3, 9))
+def test_both_ways_a_photograph_and_its_page_agree_whichever_came_first(seed):
+    taken = photographed(page(), seed=seed)
+    assert fewest(taken, page()) == fewest(page(), taken) == 0
+
+
+@pytest.mark.parametrize("seed", range(3, 6))
+def test_both_ways_another_entry_is_still_seen(seed):
+    other = photographed(page(buyer="Other Trader Ltd"), seed=seed)
+    assert fewest(other, page()) >= 1
+
+
+def test_blank_pages_agree_in_no_way():
+    blank = describe_page(np.full((40, 30, 3), 255, np.uint8))
+    assert compare_both_ways(blank, describe_page(page())) == ()
 
 
 @pytest.mark.parametrize("seed", [2, 3])
