@@ -1,6 +1,6 @@
 """`brandwarden-train calibrate`: fit the calibration that travels with a model.
 
-Place in the flow: evidence (`training.evidence`) → fit (`training.fitting`) → `calibration.json` in the model's
+Place in the flow: evidence (`training.gathering`) → fit (`training.fitting`) → `calibration.json` in the model's
 directory, which `indexes.scoring` reads. It never touches the test folders.
 """
 
@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, Final
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
 from indexes.scoring import ANY_SPACE, Calibration, KindModel
-from training.background import background_of, is_background
+from training.background import background_of
 from training.crossfit import best_shape
 from training.datasets import data_root, training_photos
-from training.evidence import Plan, logo_evidence, photo_evidence
+from training.evidence import Draw, grouped, homes_of, photos_in
 from training.fitting import Labelled, fit_kind, without_twins
 from training.floors import FLOORS_NOTE, with_floors, with_gates, with_photo_gate
+from training.gathering import Ledger, Source, foreign, gather, hash_of
 from training.sightings import without_neighbours
 from vision.embedders import DEFAULT_MODEL, load_embedder, model_directory
 from vision.embedding import KINDS, Kind
@@ -44,49 +44,76 @@ _CLEANED: Final[Mapping[Kind, Callable[[Sequence[Labelled]], list[Labelled]]]] =
     "logo": without_neighbours,
 }
 
+Plans: TypeAlias = Mapping[Kind, Sequence[Draw]]
+"""The draws of each kind."""
+
 STRICT: Final = "Fit the gate of photos on typical copies: cheaper where nothing is found, blind to some small pastes."
 
 
 def calibrate(  # noqa: PLR0917 - each is a named option of the command
     model: Annotated[str, typer.Option(help="Model to calibrate: a name or a local-dir:.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="File to write; by default into the model's directory.")] = None,
-    photos: Annotated[int, typer.Option(help="Reference photos to fit on.", min=34)] = 320,
-    logos: Annotated[int, typer.Option(help="Marks to fit on.", min=20)] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 11,
-    evidence: Annotated[Path | None, typer.Option(help="Gathered evidence: read if there, else written.")] = None,
+    photos: Annotated[int, typer.Option(help="Reference photos of a draw.", min=34)] = 320,
+    logos: Annotated[int, typer.Option(help="Marks of a draw.", min=20)] = 200,
+    photo_draws: Annotated[int, typer.Option(help="Draws of photos, each of a seed of its own.", min=1)] = 2,
+    logo_draws: Annotated[int, typer.Option(help="Draws of marks, each of a seed of its own.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first draws; the next ones count on.")] = 11,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Keep evidence in this file (.jsonl), and go on with what is there.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that gather evidence side by side.", min=1)] = 1,
     strict: Annotated[bool, typer.Option("--strict-photos", help=STRICT)] = False,
     only: Annotated[str | None, typer.Option(help="Fit this kind, photo or logo; the other stays as it is.")] = None,
 ) -> None:
-    """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors."""
-    embedder = load_embedder(model, threads=1)
-    paths = training_photos(data_root())
+    """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors.
+
+    The same options on the same photographs give the same calibration, in one go or in several, in one process or two.
+    """
+    if only not in (None, *KINDS):
+        raise typer.BadParameter(f"{only} is no kind: choose of {', '.join(KINDS)}")
     target = out or beside(model)
-    plans: dict[Kind, Plan] = {"photo": Plan(photos, seed=seed), "logo": Plan(logos, seed=seed)}
-    if only is not None:
-        plans = {kind: plan for kind, plan in plans.items() if kind == only}
-        if not plans:
-            raise typer.BadParameter(f"{only} is no kind: choose of {', '.join(KINDS)}")
-    rows = read_rows(evidence) if evidence is not None and evidence.exists() else {}
-    rows |= {kind: gathered_by(workers, kind, model, plan) for kind, plan in plans.items() if kind not in rows}
-    if evidence is not None:
-        write_rows(evidence, rows)
-    gathered = {kind: len(rows[kind]) for kind in plans}
-    rows = {kind: _CLEANED[kind](rows[kind]) for kind in plans}
-    kinds, notes = fit_kinds(rows)
-    background = background_of(model, embedder.space)
+    sizes: dict[Kind, tuple[int, int]] = {"photo": (photos, photo_draws), "logo": (logos, logo_draws)}
+    plans: Plans = {
+        kind: [Draw(kind, count, seed + number) for number in range(draws)]
+        for kind, (count, draws) in sizes.items()
+        if only in (None, kind)
+    }
+    source = Source.of(model)
+    rows, made_by = gathered(source, plans, evidence, workers)
+    told = {kind: {"references": sizes[kind][0], "seeds": [draw.seed for draw in plans[kind]]} for kind in plans}
+    made_by |= {"draws": told, "seed": seed, "strict_photos": strict}
+    cleaned = {kind: _CLEANED[kind](rows[kind]) for kind in plans}
+    kinds, notes = fit_kinds(cleaned)
+    background, paths = background_of(model, source.embedder.space), training_photos(data_root())
     if only is None:
-        fitted = with_floors(Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True), embedder, paths, seed)
+        fitted = with_floors(
+            Calibration(kinds=kinds, space_id=ANY_SPACE, calibrated=True), source.embedder, paths, seed
+        )
     else:
         fitted, notes = beside_kept(Calibration.load(beside(model)), kinds), {**notes_of(beside(model)), **notes}
-    calibration = with_gates(fitted, rows, background)
+    calibration = with_gates(fitted, cleaned, background)
     if strict:
-        calibration = with_photo_gate(calibration, embedder, foreign(paths), background, seed)
+        calibration = with_photo_gate(calibration, source.embedder, source.paths, background, seed)
     for kind in plans:
-        notes[kind] |= {"left_out": gathered[kind] - len(rows[kind])}
+        notes[kind] |= {"left_out": len(rows[kind]) - len(cleaned[kind]), "made_by": made_by}
         typer.echo(f"{kind}: {notes[kind]['held_out']}")
     calibration.save(target, {**notes, "floors": FLOORS_NOTE})
     typer.echo(f"wrote {target} ({calibration.version})")
+
+
+def gathered(
+    source: Source, plans: Plans, kept: Path | None, workers: int
+) -> tuple[dict[Kind, list[Labelled]], dict[str, Any]]:
+    """The evidence of some draws by kind, and what it came from; gathered as far as `kept` does not hold it."""
+    described = source.described()
+    with TemporaryDirectory() as passing:
+        ledger = Ledger(kept or Path(passing) / "evidence.jsonl", described)
+        draws = [draw for some in plans.values() for draw in some]
+        if photos_in(draws, source.paths) != set(ledger.homes):
+            ledger.keep_homes(homes_of(draws, source.embedder, source.paths))
+        gather(source, draws, ledger, workers)
+        rows = {kind: grouped(ledger.rows(some), ledger.homes) for kind, some in plans.items()}
+    return rows, {**described, "evidence": hash_of(rows)}
 
 
 def beside_kept(kept: Calibration, fitted: Mapping[Kind, KindModel]) -> Calibration:
@@ -130,56 +157,12 @@ def notes_of(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")).get("notes", {}))
 
 
-def foreign(paths: Sequence[Path]) -> list[Path]:
-    """The photos that are not in the background set."""
-    return [path for path in paths if not is_background(path)]
-
-
 def beside(model: str) -> Path:
     """The calibration file in the directory of `model`."""
     directory = model_directory(model)
     if directory is None:
         raise typer.BadParameter(f"{model} has no directory of its own: name a file with --out")
     return directory / "calibration.json"
-
-
-def gathered_by(workers: int, kind: Kind, model: str, plan: Plan) -> list[Labelled]:
-    """The evidence of one kind; each of several processes gathers its part, and the rows come in a fixed order."""
-    parts = [replace(plan, part=part, parts=workers) for part in range(workers)]
-    if workers == 1:
-        return gather(kind, model, plan)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(gather, kind, model, part) for part in parts]
-        return [row for future in futures for row in future.result()]
-
-
-def gather(kind: Kind, model: str, plan: Plan) -> list[Labelled]:
-    """The evidence of one kind and part, on the training photos."""
-    embedder = load_embedder(model, threads=1)
-    source = photo_evidence if kind == "photo" else logo_evidence
-    paths = foreign(training_photos(data_root()))
-    rows: list[Labelled] = []
-    for number, row in enumerate(source(embedder, paths, plan, background_of(model, embedder.space)), start=1):
-        rows.append(row)
-        if number % 500 == 0:
-            typer.echo(f"{kind}, part {plan.part + 1} of {plan.parts}: {number} candidates checked", err=True)
-    return rows
-
-
-def read_rows(path: Path) -> dict[Kind, list[Labelled]]:
-    """Evidence that `write_rows` kept."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return {kind: [Labelled(*row) for row in kept[kind]] for kind in KINDS if kind in kept}
-
-
-def write_rows(path: Path, rows: Mapping[Kind, Sequence[Labelled]]) -> None:
-    """Keep evidence for another fit: gathering takes minutes, fitting a second."""
-    kept = {
-        kind: [(dict(row.features), bool(row.right), row.query, row.group, row.other) for row in rows[kind]]
-        for kind in rows
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept), encoding="utf-8")
 
 
 def summary(rows: Sequence[Labelled], model: KindModel) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from indexes.glancing import places, seen
 from indexes.monotone import Gate
 from indexes.scoring import Calibration
 from training.background import background_of
-from training.calibrate import beside, foreign, notes_of
+from training.calibrate import beside, notes_of
 from training.datasets import data_root, read, training_photos
 from training.fitting import Labelled, fit_weights
 from training.floors import FEWEST, FOUND
+from training.gathering import foreign
 from training.thefts import FAMILIES, edited
 from vision.embedders import DEFAULT_MODEL, load_embedder
 from vision.embedding import Embedder, Pixels, QueryEmbedding, Regions

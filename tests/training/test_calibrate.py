@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from indexes.scoring import Calibration, KindModel
-from training.calibrate import beside_kept, read_rows, summary, write_rows
+from training.calibrate import beside_kept, summary
 from training.fitting import Labelled
 from vision.embedders import DEFAULT_MODEL, calibration_path
 
@@ -15,11 +13,6 @@ ROWS = [
     Labelled({"shape": 0.6}, False, "none/1"),
     Labelled({"shape": 0.1}, False, "none/1"),
 ]
-
-
-def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_rows(tmp_path / "evidence.json", {"photo": ROWS[:2], "logo": ROWS})
-    assert read_rows(tmp_path / "evidence.json") == {"photo": ROWS[:2], "logo": ROWS}
 
 
 def test_notes_count_each_picture_by_its_strongest_candidate() -> None:
@@ -38,8 +31,3 @@ def test_one_kind_is_fitted_beside_the_other() -> None:
     assert made.kinds["photo"].weights == fresh.weights
     assert made.floor("photo") == shipped.floor("photo")
     assert (made.floor_space, made.background) == (shipped.floor_space, shipped.background)
-
-
-def test_evidence_of_one_kind_is_enough(tmp_path: Path) -> None:
-    write_rows(tmp_path / "evidence.json", {"photo": ROWS})
-    assert read_rows(tmp_path / "evidence.json") == {"photo": ROWS}
