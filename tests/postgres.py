@@ -39,24 +39,24 @@ class Cluster:
         self._numbers = itertools.count()
         self._engine = sa.create_engine(f"{self._url}/postgres", isolation_level="AUTOCOMMIT")
 
-    def create_database(self) -> str:
-        """An empty database."""
-        name = f"test_{next(self._numbers)}"
+    def create_database(self, template: str | None = None) -> str:
+        """A copy of the database at the URL `template`, to which nobody is connected; without one an empty database."""
+        name, of = f"test_{next(self._numbers)}", _name(template) if template else "template0"
         with self._engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY FILE_COPY"))
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY FILE_COPY"))
         return f"{self._url}/{name}"
 
     def drop_database(self, url: str) -> None:
         """Remove a database of `create_database`, whoever is still connected to it."""
         with self._engine.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)"))
+            connection.execute(sa.text(f"DROP DATABASE {_name(url)} WITH (FORCE)"))
 
     def shut_out(self, url: str) -> None:
         """End every connection to a database of `create_database` and take no new ones, until `let_in`."""
         self._allow(url, "false")
         with self._engine.connect() as connection:
             ends = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
-            connection.execute(ends, {"name": url.rsplit("/", 1)[-1]})
+            connection.execute(ends, {"name": _name(url)})
 
     def let_in(self, url: str) -> None:
         """Take connections again."""
@@ -64,7 +64,7 @@ class Cluster:
 
     def _allow(self, url: str, word: str) -> None:
         with self._engine.connect() as connection:
-            connection.execute(sa.text(f"ALTER DATABASE {url.rsplit('/', 1)[-1]} WITH ALLOW_CONNECTIONS {word}"))
+            connection.execute(sa.text(f"ALTER DATABASE {_name(url)} WITH ALLOW_CONNECTIONS {word}"))
 
     def wait(self, seconds: float = 60.0) -> None:
         """Until the server answers."""
@@ -84,6 +84,10 @@ class Cluster:
         self._server.send_signal(signal.SIGINT)  # fast shutdown
         self._server.wait(30)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]
 
 
 def start() -> Cluster | None:

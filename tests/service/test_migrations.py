@@ -14,11 +14,14 @@ from service.migrations import DatabaseTooNew, upgrade
 from service.tables import METADATA
 
 
-@pytest.fixture
-def empty(database_url):
-    opened = Database(database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, tmp_path):
+    cluster = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    opened = Database(cluster.create_database() if cluster else f"sqlite:///{tmp_path / 'empty.db'}")
     yield opened
     opened.close()
+    if cluster:
+        cluster.drop_database(opened.url.render_as_string(hide_password=False))
 
 
 def test_the_migrated_schema_is_the_declared_one(empty):
