@@ -97,7 +97,8 @@ def evaluate(  # noqa: PLR0917 - each is a named option of the command
                 missing.append(f"{peer}: {error}")
     effort = f"the first {first} references verified" if first else "what a listing gets"
     by = every[0].by
-    header = Header(by, embedder.space.id, judge.version, effort, subset, machine(workers), tuple(missing))
+    priors = {kind: own.prior for kind, own in judge.kinds.items()} if judge.calibrated else {}
+    header = Header(by, embedder.space.id, judge.version, effort, subset, machine(workers), tuple(missing), priors)
     typer.echo(write(out, header, every, chosen, draws))
 
 

@@ -7,13 +7,14 @@ Place in the flow: outcomes → summary → **report**. `brandwarden-train repor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from indexes.clock import TIERS
 from training.evaluation.outcomes import Outcomes
 from training.evaluation.summary import summary
 from training.evaluation.targets import against_targets
+from vision.embedding import Kind
 
 BEGIN: Final = "<!-- figures: made by brandwarden-train report -->"
 END: Final = "<!-- end of figures -->"
@@ -30,7 +31,10 @@ _GROUPS: Final = {"logos": "brand", "marked logos": "shorter side of the mark", 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What was measured: the model with its space and calibration, the effort of a query, and how many of them."""
+    """What was measured: the model with its space and calibration, the effort of a query, and how many of them.
+
+    `priors` are the shares of right answers the calibration was fitted for, by kind; empty without one.
+    """
 
     model: str
     space: str
@@ -39,6 +43,7 @@ class Header:
     subset: int
     machine: str
     missing: tuple[str, ...] = ()
+    priors: Mapping[Kind, float] = field(default_factory=dict)
 
 
 def report_of(header: Header, every: Sequence[Outcomes], *, draws: int) -> dict[str, Any]:
@@ -46,9 +51,10 @@ def report_of(header: Header, every: Sequence[Outcomes], *, draws: int) -> dict[
     rows: list[dict[str, Any]] = []
     for one in every:
         own = one.by == header.model
-        figures = summary(one, draws=draws if own else draws // 2, group_draws=None if own else 0)
+        prior = header.priors.get(one.kind) if own else None
+        figures = summary(one, draws=draws if own else draws // 2, group_draws=None if own else 0, prior=prior)
         rows.append({"table": one.table, "gallery": one.gallery, "by": one.by} | figures)
-    head = {name: getattr(header, name) for name in Header.__slots__}
+    head = {name: getattr(header, name) for name in Header.__slots__} | {"priors": dict(header.priors)}
     return {**head, "targets": against_targets(rows, header.model), "rows": rows}
 
 
@@ -115,7 +121,7 @@ def _groups(row: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> list[
 def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = _table(
         ["at confidence 0.5", "found", "negatives flagged", "supports at most", "packages flagged", "ECE", "ECE, all",
-         "box IoU", *_TIERS]
+         "ECE at the told share", "box IoU", *_TIERS]
     )  # fmt: skip
     for row in rows:
         said, support, spent = row["confidences"], row["negatives_support"], row["milliseconds"]
@@ -123,11 +129,17 @@ def _confidences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         cells = [
             f"{said['recall_flagged']:.3f}", f"{support['flagged']} of {support['negatives']}",
             f"{support['rate_at_most']:.4f}", packages, f"{said['ece']:.3f}", f"{said['ece_with_silent']:.3f}",
+            _at_share(said),
             f"{row['boxes']['box_iou']:.3f}" if row["boxes"]["box_iou"] else "-",
             *(f"{spent[tier]['mean']:.1f} ms" if tier in spent else "-" for tier in _TIERS),
         ]  # fmt: skip
         lines.append(_row([_label(row), *cells]))
     return lines
+
+
+def _at_share(said: Mapping[str, Any]) -> str:
+    share = said.get("told_share")  # figures of before this column have none
+    return "-" if share is None else f"{said['ece_at_told_share']:.3f} at {share:.2f}"
 
 
 _TIERS: Final = ("decode", "embed", *TIERS, "cpu")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from indexes.clock import TIERS
 from training.evaluation.intervals import DRAWS, intervals
 from training.evaluation.outcomes import Outcome, Outcomes
+from training.evaluation.shares import moved, told_share
 from training.evaluation.tails import fit_tail, supported
 from training.metrics import (
     Prediction,
@@ -29,8 +30,12 @@ RATES: Final = {"recall_at_fpr_1%": 0.01, "recall_at_fpr_0.1%": 0.001, "recall_a
 _RARE: Final = (1e-3, 1e-4, 1e-5)
 
 
-def summary(outcomes: Outcomes, *, draws: int = DRAWS, group_draws: int | None = None) -> dict[str, Any]:
+def summary(
+    outcomes: Outcomes, *, draws: int = DRAWS, group_draws: int | None = None, prior: float | None = None
+) -> dict[str, Any]:
     """Every figure; `draws` resamples for the intervals, 0 for none; `group_draws` for groups (default: half).
+
+    `prior` is the share of right answers the confidences were fitted for, None where there is no calibration.
 
     Keys: the counts, `figures` (all queries), `intervals` (by figure), `groups` (figures by family or logo size),
     `confidences` (what a policy sees), `negatives_support`, `milliseconds` by tier.
@@ -50,7 +55,7 @@ def summary(outcomes: Outcomes, *, draws: int = DRAWS, group_draws: int | None =
             for name, ones in groups.items()
         },
         "group_intervals": {name: _intervals([*ones, *negatives], _main_recall, few) for name, ones in groups.items()},
-        "confidences": confidences(outcomes),
+        "confidences": confidences(outcomes, prior),
         "boxes": _flagged_and_boxes(positives),
         "negatives_support": negatives_support(outcomes),
         "milliseconds": milliseconds(items),
@@ -88,9 +93,13 @@ def tops(items: Sequence[Outcome]) -> tuple[list[float], list[bool]]:
     return [confidence for confidence, _ in found], [right for _, right in found]
 
 
-def confidences(outcomes: Outcomes) -> dict[str, Any]:
-    """What calibrated confidence says: shares flagged, right and wrong, and the calibration error."""
+def confidences(outcomes: Outcomes, prior: float | None = None) -> dict[str, Any]:
+    """What calibrated confidence says: shares flagged, right and wrong, and the calibration error.
+
+    With the `prior` they were fitted for also the share they tell (`told_share`), and their error moved there.
+    """
     values, right = tops(outcomes.items)
+    share = None if prior is None else told_share(values, prior)
     silent = len(outcomes.items) - len(values)
     packages = [one for one in outcomes.negatives if one.source == PACKAGE]
     false = [one for one in outcomes.negatives if flagged(one.wrong is not None and one.wrong.confidence)]
@@ -103,7 +112,15 @@ def confidences(outcomes: Outcomes) -> dict[str, Any]:
         "ece": round(calibration_error(values, right), 4),
         "ece_with_silent": round(calibration_error([*values, *[0.0] * silent], [*right, *[False] * silent]), 4),
         "without_answer": silent,
+        "told_share": None if share is None else round(share, 4),
+        "ece_at_told_share": _error_at(values, right, prior, share),
     }
+
+
+def _error_at(values: Sequence[float], right: Sequence[bool], prior: float | None, share: float | None) -> float | None:
+    if prior is None or share is None:
+        return None
+    return round(calibration_error(moved(values, prior, share), right), 4)
 
 
 def negatives_support(outcomes: Outcomes) -> dict[str, Any]:
