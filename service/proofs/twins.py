@@ -88,7 +88,10 @@ def _nearest(connection: sa.Connection, proof: Proof, space: str, vector: Vector
 
 def _grade(agreements: Iterable[PageAgreement]) -> Grade | None:
     """How alike two pages are by the way of laying one on the other in which less differs."""
-    close = [found.differing for found in agreements if found.coverage >= _IN_VIEW and found.share <= _FEW]
-    if not close:
-        return None
-    return "nearly" if min(close) else "page"
+    grade: Grade | None = None
+    for found in agreements:
+        if found.coverage >= _IN_VIEW and found.share <= _FEW:
+            if not found.differing:
+                return "page"
+            grade = "nearly"
+    return grade

@@ -7,6 +7,7 @@ its alignment and then looks closely: where small print can be read, block by bl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -82,14 +83,16 @@ def compare_pages(query: PageDescription, reference: PageDescription) -> PageAgr
     return _compared(reference.frame, *warp(query.frame, refined.matrix, width, height))
 
 
-def compare_both_ways(one: PageDescription, other: PageDescription) -> tuple[PageAgreement, ...]:
-    """Compare two pages as query and reference, then the other way round: what could be compared, two, one or none.
+def compare_both_ways(one: PageDescription, other: PageDescription) -> Iterator[PageAgreement]:
+    """Compare two pages as query and reference, then the other way round: what could be compared, as it is asked for.
 
     A photographed page laid under a scan gives blurred blocks to compare with; laid over it, sharp ones. Which of two
     documents came first must not decide whether they are found to be one.
     """
-    found = compare_pages(one, other), compare_pages(other, one)
-    return tuple(agreement for agreement in found if agreement is not None)
+    for query, reference in ((one, other), (other, one)):
+        agreement = compare_pages(query, reference)
+        if agreement is not None:
+            yield agreement
 
 
 def _frame(page: Pixels) -> Pixels:
