@@ -34,7 +34,7 @@ class Asked(Generic[P, S]):
         self._describe_photo = photos.describe
         self._describe_scene = logos.describe
         self._read = read
-        self._windows_again: Vectors | None = None
+        self._again: dict[Box, Vectors] = {}
 
     @once
     def photo(self) -> P:
@@ -51,19 +51,17 @@ class Asked(Generic[P, S]):
         """The text in it; none where nothing reads."""
         return () if self._read is None else self._read(self.pixels)
 
-    @property
-    def windows(self) -> tuple[Box, ...]:
-        """The logo windows, and the whole picture."""
-        return (*self.embedding.logo.boxes, WHOLE)
+    def windows(self, most: int) -> tuple[Box, ...]:
+        """The `most` most logo-like windows, and the whole picture."""
+        return (*self.embedding.logo.boxes[:most], WHOLE)
 
-    def embedded_again(self, embed: EmbedsCrops, places: Sequence[Box]) -> Vectors:
-        """Vectors of `windows` (made once) and of `places`, all cut again from the original pixels."""
-        if self._windows_again is None:
-            self._windows_again = self._cut(embed, self.windows)
-        return np.concatenate([self._windows_again, self._cut(embed, places)]) if places else self._windows_again
-
-    def _cut(self, embed: EmbedsCrops, boxes: Sequence[Box]) -> Vectors:
-        return embed([cut(self.pixels, box, CROP_MARGIN) for box in boxes])
+    def embedded_again(self, embed: EmbedsCrops, boxes: Sequence[Box]) -> Vectors:
+        """Vectors of `boxes` cut again from the original pixels, one row each; every box is embedded once."""
+        missing = [box for box in dict.fromkeys(boxes) if box not in self._again]
+        if missing:
+            made = embed([cut(self.pixels, box, CROP_MARGIN) for box in missing])
+            self._again |= {box: row for box, row in zip(missing, made, strict=True)}
+        return np.stack([self._again[box] for box in boxes])
 
     @property
     def logoness(self) -> float:

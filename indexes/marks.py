@@ -174,8 +174,9 @@ class MarkSearch(Generic[S, T]):
         """
         ranked = sorted((one for one in best.values() if one.evidence.place), key=lambda one: -one.score)
         placed = [one.candidate.reference_pk for one in ranked[: effort.likened]]
-        windows = asked.windows
-        vectors = asked.embedded_again(embed_crops, [best[pk].evidence.query_box.clipped() for pk in placed])
+        windows = asked.windows(effort.windows)
+        boxes = [best[pk].evidence.query_box.clipped() for pk in placed]
+        vectors = asked.embedded_again(embed_crops, [*windows, *boxes])
         known = self._gallery.vectors_of("logo", {candidate.reference_pk for candidate in shortlist})
         alike = {pk: (own @ vectors.T).max(axis=0) for pk, own in known.items()}
         likest = sorted(alike, key=lambda pk: (-float(alike[pk][: len(windows)].max()), pk))

@@ -71,16 +71,17 @@ class Shop:
         self.gallery.catch_up()
         return reference
 
-    def ask(self, picture, words=None, *, box=PLACE, calibration=NEUTRAL, **options):
-        """Matches of a picture whose one window is `box`; `words` are what the reader reads."""
+    def ask(self, picture, words=None, *, box=PLACE, more=(), calibration=NEUTRAL, per_kind=None, **options):
+        """Matches of a picture whose windows are `box` and `more`; `words` are what the reader reads."""
         read = None if words is None else (lambda pixels: tuple(words))
         searcher = Searcher(
             self.catalog, self.brands, self.blobs, self.gallery, calibration,
             PhotoVerifier(), LogoVerifier(), read=read, **options,
         )  # fmt: skip
         none = Regions((), np.empty((0, 16), np.float32), np.empty(0, np.float32))
-        seen = Regions((box,), self.window, np.full(1, 0.5, np.float32))
-        return searcher.search(picture, QueryEmbedding(none, seen), kinds=("logo",)).matches
+        boxes = (box, *more)
+        seen = Regions(boxes, np.repeat(self.window, len(boxes), axis=0), np.full(len(boxes), 0.5, np.float32))
+        return searcher.search(picture, QueryEmbedding(none, seen), kinds=("logo",), per_kind=per_kind).matches
 
 
 @pytest.fixture
@@ -190,6 +191,21 @@ def test_a_place_is_embedded_again_from_the_original_pixels(shop):
     assert window == round(0.3 * 400) * 5 // 3
     assert whole > 400
     assert place == pytest.approx(150 * 5 / 3, abs=12)
+
+
+def test_a_listing_has_two_windows_and_one_place_embedded_again_and_who_asks_for_more_all(shop):
+    mark = label("OAK&ASH")
+    shop.add(shop.brands.create("Oakash"), mark)
+    more = [Box(0.1 * number, 0.7, 0.1 * number + 0.2, 0.9) for number in range(5)]
+    counts = []
+    for per_kind in (None, 8):
+        shop.ask(bearing(mark), more=more, per_kind=per_kind, embed_crops=lambda crops: _counted(counts, crops, shop))
+    assert counts == [2 + 1 + 1, 6 + 1 + 1]
+
+
+def _counted(counts, crops, shop):
+    counts.append(len(crops))
+    return np.repeat(shop.window, len(crops), axis=0)
 
 
 def test_a_picture_that_looks_like_bearing_no_mark_is_not_read(shop):
