@@ -60,7 +60,7 @@ class Asked(Generic[P, S]):
         missing = [box for box in dict.fromkeys(boxes) if box not in self._again]
         if missing:
             made = embed([cut(self.pixels, box, CROP_MARGIN) for box in missing])
-            self._again |= {box: row for box, row in zip(missing, made, strict=True)}
+            self._again.update(zip(missing, made, strict=True))
         return np.stack([self._again[box] for box in boxes])
 
     @property

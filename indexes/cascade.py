@@ -28,7 +28,8 @@ class Effort:
 
     `references` are asked of the index, `photos` verified, `tries` (mark, place) pairs glimpsed at and `settled` of
     them looked at closely. `lined_up` marks are compared by local features with the whole picture; the `windows` most
-    logo-like windows and `likened` places are embedded again. With `stops` a certain match ends the search among clearly weaker candidates.
+    logo-like windows and `likened` places are embedded again. With `stops` a certain match ends the search among
+    clearly weaker candidates.
     """
 
     references: int
