@@ -131,6 +131,14 @@ class Catalog:
         with self._database.read() as connection:
             return [as_reference(row) for row in connection.execute(query)]
 
+    def pictures(self, after_pk: int, limit: int) -> list[tuple[int, Kind, str]]:
+        """Key, kind and SHA-256 of the next `limit` active references after `after_pk`."""
+        query = sa.select(REFERENCES.c.pk, REFERENCES.c.kind, REFERENCES.c.sha256)
+        query = query.where(REFERENCES.c.status == "active", REFERENCES.c.pk > after_pk)
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(REFERENCES.c.pk).limit(limit))
+            return [(row.pk, row.kind, row.sha256) for row in found]
+
     def lacking(self, space: Space) -> int:
         """How many active references have no vectors in `space`."""
         return Embeddings(self._database, space).missing()

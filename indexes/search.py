@@ -19,7 +19,7 @@ from indexes.brands import Brand, Brands
 from indexes.cascade import ECONOMICAL, Effort, Settled, first_places, known, thorough
 from indexes.catalog import Catalog, Reference
 from indexes.clock import Clock
-from indexes.descriptions import Descriptions
+from indexes.descriptions import Descriptions, Kept
 from indexes.gallery import Candidate, Gallery
 from indexes.glancing import FirstLooks
 from indexes.marks import MarkSearch, Rows
@@ -78,9 +78,10 @@ class Searcher(Generic[P, S, T]):
     `read` finds the words in a picture and `embed_crops` embeds places cut again; without them marks are found by
     shape alone. Pictures whose best window has less than `logoness` are looked at for marks with a glimpse only.
     `background` is the set the calibration's gates were measured with; without it every candidate is verified. With
-    `glances` photos are verified that pass the calibration's first look. Keeps at most `cache_bytes` of described
-    photos, as much of what glances need and as much of enrolled marks. `on_skipped` is told why
-    when a reference had to be passed over because its picture cannot be read.
+    `glances` photos are verified that pass the calibration's first look. Holds at most `cache_bytes` of described
+    photos in memory, as much of what glances need and as much of enrolled marks; with `kept_photos` and `kept_marks`
+    they are on disk too. `on_skipped` is told why when a reference had to be passed over because its picture cannot
+    be read.
     """
 
     def __init__(  # noqa: PLR0917 - the parts of a search, named at every call
@@ -99,6 +100,8 @@ class Searcher(Generic[P, S, T]):
         background: Background | None = None,
         glances: GlancesAtPhotos[Any, Any] | None = None,
         cache_bytes: int = _CACHE_BYTES,
+        kept_photos: Kept[P] | None = None,
+        kept_marks: Kept[T] | None = None,
         limits: DecodeLimits | None = None,
         on_skipped: Callable[[str], None] | None = None,
     ) -> None:
@@ -113,10 +116,20 @@ class Searcher(Generic[P, S, T]):
         self._logo_verifier = logo_verifier
         vetted = limits or DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
         self._photos = Descriptions(
-            blobs, photo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip
+            blobs,
+            photo_verifier.enrol,
+            max_bytes=cache_bytes,
+            limits=vetted,
+            kept=kept_photos,
+            on_skipped=self._skip,
         )
         described = Descriptions(
-            blobs, logo_verifier.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip
+            blobs,
+            logo_verifier.enrol,
+            max_bytes=cache_bytes,
+            limits=vetted,
+            kept=kept_marks,
+            on_skipped=self._skip,
         )
         gate = calibration.glance("photo") if background is not None else None
         self._looks: FirstLooks[Any, Any] | None = None
@@ -209,6 +222,7 @@ class Searcher(Generic[P, S, T]):
         settled = Settled(effort)
         looks = self._looks if effort.stops else None
         first = None if looks is None else looks.of(asked.pixels, asked.embedding.photo)
+        verify = self._photo_verifier.verify
         for candidate in first_places(shortlist)[: effort.photos]:
             if settled.without(candidate.similarity):
                 break
@@ -218,8 +232,7 @@ class Searcher(Generic[P, S, T]):
                 clock.lap("glances")
                 if not passed:
                     continue
-            description = self._photos.of(reference)
-            evidence = None if description is None else self._photo_verifier.verify(asked.photo, description)
+            evidence = self._photos.compared(reference, lambda described: verify(asked.photo, described))
             clock.lap("photos")
             if evidence is not None:
                 matches.append(self._match("photo", rows[candidate.reference_pk], evidence, candidate))

@@ -19,6 +19,7 @@ def set_gauges(runtime: Runtime) -> None:
     runtime.metrics.engine.labels(engine.name, engine.precision, engine.why).set(1)
     runtime.metrics.index_generation.set(runtime.gallery.generation)
     runtime.metrics.index_lag.set(runtime.upkeep.lag)
+    runtime.metrics.descriptions_bytes.set(runtime.shelves.nbytes)
     lowered = [null.kind for null in runtime.nulls.frozen.nulls if null.shift > 0]
     for found in MATCH_KINDS.values():
         runtime.metrics.null_shifts.labels(found).set(lowered.count(found))

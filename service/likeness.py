@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from indexes.blobs import BlobStore
@@ -67,8 +68,8 @@ class Comparison:
 
         None when nothing aligns, or the stored picture cannot be read.
         """
-        reference = self._stored.of_picture(sha256, f"picture {sha256}")
-        evidence = None if reference is None else self._verifier.verify(query, reference)
+        verify = partial(self._verifier.verify, query)
+        evidence = self._stored.compared_picture(sha256, f"picture {sha256}", verify)
         if evidence is None:
             return None
         features = evidence.features() | {"similarity": similarity, "excess": self._excess(vector, similarity)}

@@ -28,6 +28,10 @@ class Metrics:
         self.in_flight = self._gauge("requests_in_flight", "Requests being answered.")
         self.refusals = self._counter("refusals", "Requests and pictures refused, by problem.", "reason")
         self.skipped = self._counter("references_skipped", "Candidates whose stored picture is unreadable.", "reason")
+        self.descriptions = self._counter(
+            "descriptions", "References looked at closely, by where their description was.", "kind", "source"
+        )
+        self.descriptions_bytes = self._gauge("descriptions_bytes", "Bytes of descriptions on the disk.")
         self.tier_seconds = self._histogram("tier_seconds", "Time a picture spends in a tier.", "tier")
         self.tier_pictures = self._counter("tier_pictures", "Pictures that reached a tier.", "tier")
         self.pictures = self._counter("pictures", "Pictures that entered the pipeline: the base of a tier's share.")
@@ -78,6 +82,10 @@ class Metrics:
     def observe_skipped(self, reason: str) -> None:
         """A candidate was passed over because its own picture cannot be read."""
         self.skipped.labels(reason).inc()
+
+    def observe_description(self, kind: str, source: str) -> None:
+        """A reference's description was asked for and found in `memory`, on the `disk`, or `made`."""
+        self.descriptions.labels(kind, source).inc()
 
     def before_render(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` each time the page is made, to bring gauges up to date."""

@@ -21,11 +21,16 @@ _AT_ONCE = 16
 class PictureKeeper:
     """Puts and removes pictures that several rows may share. Safe among threads, and among processes on one store.
 
-    `in_use` tells which of the given SHA-256 some row names.
+    `in_use` tells which of the given SHA-256 some row names, `forget` removes what was derived from a picture.
     """
 
-    def __init__(self, blobs: BlobStore, in_use: Callable[[Collection[str]], frozenset[str]]) -> None:
-        self._blobs, self._in_use = blobs, in_use
+    def __init__(
+        self,
+        blobs: BlobStore,
+        in_use: Callable[[Collection[str]], frozenset[str]],
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._blobs, self._in_use, self._forget = blobs, in_use, forget
         self._lock = threading.Lock()
         self._pins: Counter[str] = Counter()
 
@@ -72,6 +77,7 @@ class PictureKeeper:
             with contextlib.suppress(BlobMissing):
                 removed[sha256] = self._blobs.get(sha256)
                 self._blobs.delete(sha256)
+            self._forget(sha256)  # last: who derives something afterwards sees that the picture is gone
         return removed
 
     def _unpin(self, sha256s: Collection[str]) -> None:

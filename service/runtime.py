@@ -19,6 +19,7 @@ from indexes.errors import SpaceMismatch
 from indexes.gallery import Gallery
 from indexes.scoring import Calibration, Judgement
 from indexes.search import Match
+from indexes.shelves import Shelves
 from indexes.words import WordSearch
 from service.announcements import EVENTS, CaseAnnouncer, ReferenceAnnouncer
 from service.authorised.recognition import NegativeFilling
@@ -27,6 +28,7 @@ from service.conflicts.checking import Checking
 from service.conflicts.opening import open_checking
 from service.conflicts.records import Conflicts
 from service.conflicts.resolutions import Resolutions
+from service.describing import Describing, open_describing
 from service.enrolment import Enrolment
 from service.fetching import Fetcher
 from service.gauges import set_gauges
@@ -82,6 +84,7 @@ class Runtime(Takedown):
     brands: Brands
     catalog: Catalog
     pictures: PictureKeeper
+    shelves: Shelves
     previews: Previews
     keys: Keys
     marketplaces: Marketplaces
@@ -110,6 +113,7 @@ class Runtime(Takedown):
     checking: Checking
     nulls: Nulls
     retention: Retention
+    describing: Describing
     upkeep: Upkeep
     jobs: Jobs
     catalog_imports: CatalogImports
@@ -195,7 +199,9 @@ class Runtime(Takedown):
         self.brands = Brands(self.database)
         announcer = ReferenceAnnouncer(self.webhooks.outbox)
         self.catalog = Catalog(self.database, on_change=announcer.changed)
-        self.pictures = PictureKeeper(self.blobs, pictures_in_use(self.database))
+        self._in_use = pictures_in_use(self.database)
+        self.shelves = Shelves(self.settings.descriptions_dir, max_bytes=self.settings.descriptions_max_bytes)
+        self.pictures = PictureKeeper(self.blobs, self._in_use, self.shelves.drop)
         limits = DecodeLimits(max_bytes=self.settings.image_max_bytes, max_pixels=self.settings.image_max_pixels)
         self.previews = Previews(self.blobs, limits=limits)
         stack.callback(self.previews.close)
@@ -287,6 +293,7 @@ class Runtime(Takedown):
         self.conflicts = Conflicts(self.database)
         self.resolutions = Resolutions(self.conflicts, self.enrolment)
         self.checking = open_checking(self, self._comparison, self._give_way)
+        self.describing = open_describing(self)
         self.shadow.start()
         stack.callback(self.shadow.close)
         self.upkeep = Upkeep(
@@ -299,9 +306,11 @@ class Runtime(Takedown):
             compare_every=self.settings.compare_seconds,
             mind=self.trust.mind,
             weigh=self.trust.weigh,
+            describe=self._describe,
         )
         self.upkeep.start()
         stack.callback(self.upkeep.close)
+        stack.callback(self.describing.close)
         self.catalog_imports = CatalogImports(
             self.settings,
             self.jobs,
@@ -347,6 +356,11 @@ class Runtime(Takedown):
             if not self.pipeline.busy:
                 self.proofs.settle()
 
+    def _describe(self) -> None:
+        """Describe references while nothing is judged; a command that repairs leaves that to the service."""
+        if not self._repairing:
+            self.describing.go_on()
+
     def _tick(self) -> None:
         """Do what silence does; a command that repairs leaves that to the service."""
         if not self._repairing:
@@ -361,6 +375,7 @@ class Runtime(Takedown):
     def _look_back(self) -> None:
         """Forget what is over, and learn from what there is."""
         self.retention.purge()
+        self.shelves.tidy(self._in_use)
         self.proofs.forget()
         self.trust.forget()
         self.negatives.forget_spaces_but({space.id for space in self.spaces.records.all()})

@@ -8,6 +8,7 @@ from indexes.cascade import LOGO_LIKE
 from indexes.gallery import Gallery
 from indexes.search import Searcher
 from indexes.verifiers import ReadsWords
+from service.describing import kept_marks, kept_photos
 from service.pipeline.work import Search
 from service.spaces.loading import Model
 from vision.verification import LogoVerifier, PhotoGlances, PhotoVerifier
@@ -31,5 +32,7 @@ def make_search(runtime: Runtime, read: ReadsWords | None, model: Model, gallery
         logoness=LOGO_LIKE if model.calibration.calibrated else 0.0,
         background=model.background_of_calibration,
         glances=PhotoGlances(),
+        kept_photos=kept_photos(runtime.shelves, runtime.metrics),
+        kept_marks=kept_marks(runtime.shelves, runtime.metrics),
         on_skipped=runtime.metrics.observe_skipped,
     )

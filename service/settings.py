@@ -65,6 +65,8 @@ class Settings:
     catalog_max_bytes: int = 2 * GIB
     catalog_max_rows: int = 100_000
     batch_line_max_bytes: int = 32 * MIB
+    descriptions_max_bytes: int = 6 * GIB
+    """Disk for what verification made of reference pictures, in `data_dir`; 0 for none."""
     spool_max_bytes: int = 8 * GIB
     """Disk that uploads under way may take together."""
     body_timeout: float = 30.0
@@ -173,6 +175,11 @@ class Settings:
     def pictures_url(self) -> str:
         """The blob store URL in force."""
         return self.blob_url or (self.data_dir / "blobs").absolute().as_uri()
+
+    @property
+    def descriptions_dir(self) -> Path:
+        """Where descriptions of reference pictures are kept; always local."""
+        return self.data_dir / "descriptions"
 
     @property
     def snapshots_dir(self) -> Path:

@@ -1,10 +1,10 @@
 """What a runtime does by itself between requests: follow the index, write snapshots, forget what is over.
 
-Six threads at most. One asks twice a second whether any process committed changes to the catalogue, so that they are
+Seven threads at most. One asks twice a second whether any process committed changes to the catalogue, so that they are
 searched within a second, one acts once a second on the clocks of cases that ran out; the others do slow work, which
 must not hold those up: housekeeping, attending to the spaces, for which models are loaded, comparing new references,
-minding brands and sellers. All survive every error: a database that is gone for a minute costs staleness, which
-readiness tells, and not the process.
+minding brands and sellers, describing references. All survive every error: a database that is gone for a minute costs
+staleness, which readiness tells, and not the process.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FOLLOW_SECONDS = 0.5
 MAINTAIN_SECONDS = 10.0
 FORGET_SECONDS = 3600.0
 ATTEND_SECONDS = 1.0
+DESCRIBE_SECONDS = 1.0
 TICK_SECONDS = 1.0
 MIND_SECONDS = 1.0
 WEIGH_SECONDS = 60.0
@@ -44,7 +45,8 @@ class Upkeep:
 
     `forget` erases what is over, `attend` looks after the spaces, `tick` after the clocks of cases, `compare` compares
     new references with what was there before them, where `compare_every` so many seconds is not 0, `mind` after the
-    pictures of sellers, `weigh` after what time does to the standing of brands and sellers.
+    pictures of sellers, `weigh` after what time does to the standing of brands and sellers, `describe` makes what
+    verification will need of references.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Upkeep:
         compare_every: float = 0.0,
         mind: Callable[[], object] = lambda: None,
         weigh: Callable[[], object] = lambda: None,
+        describe: Callable[[], object] = lambda: None,
     ) -> None:
         self._index = index
         self._snapshot_every = snapshot_every
@@ -75,6 +78,7 @@ class Upkeep:
             threading.Thread(target=self._run, args=(((attend, ATTEND_SECONDS),),), name="spaces"),
             threading.Thread(target=self._run, args=(((tick, TICK_SECONDS),),), name="clocks"),
             threading.Thread(target=self._run, args=(((mind, MIND_SECONDS), (weigh, WEIGH_SECONDS)),), name="trust"),
+            threading.Thread(target=self._run, args=(((describe, DESCRIBE_SECONDS),),), name="describing"),
         ]
         if compare_every > 0:
             comparing = (((compare, compare_every),),)

@@ -21,7 +21,7 @@ SCENE_SIDE: Final = 800
 ENLARGED: Final = 2.0
 MARK_SIDE: Final = 224
 _SCENE_POINTS: Final = 1200
-_MARK_POINTS: Final = 300
+MARK_POINTS: Final = 300
 _RATIO: Final = 0.9
 _MOST: Final = 300
 LEAST: Final = 4
@@ -49,7 +49,7 @@ def scene_details(pixels: Pixels) -> Details:
 
 def mark_details(pixels: Pixels) -> LocalFeatures:
     """Features of a mark, in the pixels it was given."""
-    found = extract(_grey(sized(pixels, MARK_SIDE)), _MARK_POINTS, layers=3)
+    found = extract(_grey(sized(pixels, MARK_SIDE)), MARK_POINTS, layers=3)
     return found.scaled(pixels.shape[1], pixels.shape[0])
 
 

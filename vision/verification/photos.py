@@ -9,7 +9,7 @@ It decides nothing; `indexes.scoring` weighs the evidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -53,14 +53,20 @@ class PhotoDescription:
     """What verification keeps of a picture: local features, and its pixels as far as they are compared.
 
     `features` are in pixels of `picture`, uint8 `[h, w, 3]`. Of a query `pixels` are what was given; a reference is
-    never warped, so its `pixels` are its frame: the size blocks are compared at, its sides multiples of a block. What
-    is made of the pixels is made when the first placement is looked at: most look-alikes have none.
+    never warped, so its `pixels` are its frame: the size blocks are compared at, its sides multiples of a block.
+    `look` gives them, and they and what is made of them are asked for when the first placement is looked at: most
+    look-alikes have none.
     """
 
     features: LocalFeatures
-    pixels: Pixels
+    look: Callable[[], Pixels]
     unruled: PhotoDescription | None = None
     """The same picture without the lines that were drawn across it, where there are any."""
+
+    @once
+    def pixels(self) -> Pixels:
+        """The pixels as far as they are compared; whatever `look` raises where it reads a file."""
+        return self.look()
 
     @once
     def picture(self) -> Pixels:
@@ -79,9 +85,10 @@ class PhotoDescription:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a reference may come to hold, both grey planes among them, for a bounded cache."""
-        height, width = self.pixels.shape[:2]
-        return int(self.features.nbytes + self.pixels.nbytes + 2 * height * width)
+        """Bytes that a reference holds, with both grey planes once its pixels were looked at, for a bounded cache."""
+        pixels = self.__dict__.get("pixels")
+        planes = 0 if pixels is None else pixels.nbytes + 2 * pixels.shape[0] * pixels.shape[1]
+        return int(self.features.nbytes + planes)
 
 
 class PhotoVerifier:
@@ -103,14 +110,14 @@ class PhotoVerifier:
             left, top, right, bottom = box.pixels(width, height)
             near = _features(_cut(pixels, box)).scaled(right - left, bottom - top)
             found.append(near.moved(left, top, width, height))
-        clean = None if unruled is None else PhotoDescription(_features(unruled).scaled(width, height), unruled)
-        return PhotoDescription(joined(found), pixels, clean)
+        clean = None if unruled is None else _held(_features(unruled).scaled(width, height), unruled)
+        return _held(joined(found), pixels, clean)
 
     def enrol(self, pixels: Pixels) -> PhotoDescription:
         """Describe a reference, uint8 RGB `[h, w, 3]`."""
-        frame = _frame(pixels)
-        height, width = frame.shape[:2]
-        return PhotoDescription(_features(pixels).scaled(width, height), frame)
+        framed = frame(pixels)
+        height, width = framed.shape[:2]
+        return _held(_features(pixels).scaled(width, height), framed)
 
     def verify(self, query: PhotoDescription, reference: PhotoDescription) -> PhotoEvidence | None:
         """Evidence of the best placement of the reference in the query, or None when nothing aligns.
@@ -127,17 +134,17 @@ class PhotoVerifier:
         placements = _placements(query.features, reference.features)
         if not placements:
             return None
-        frame = reference.picture
-        height, width = frame.shape[:2]
+        framed = reference.picture
+        height, width = framed.shape[:2]
         best = placements[0]
         if len(placements) > 1:
             warped = [warp(query.grey, placement.matrix, width, height) for placement in placements]
             best = placements[int(np.argmax([strength(reference.grey, *view) for view in warped]))]
-        picture, factors = _at_scale(query.picture, best.matrix, frame)
+        picture, factors = _at_scale(query.picture, best.matrix, framed)
         refined = refine(grey(picture), reference.level, best.matrix @ inverse(factors), BLOCK)
         view, visible = warp(picture, _ROOM @ refined.matrix, width + 2 * MARGIN, height + 2 * MARGIN)
         within = slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN)
-        agreement = compare(frame, np.ascontiguousarray(view[within]), visible[within], refined.residuals)
+        agreement = compare(framed, np.ascontiguousarray(view[within]), visible[within], refined.residuals)
         if agreement.blocks == 0:
             return None
         placement = replace(best, matrix=refined.matrix @ factors)
@@ -157,7 +164,15 @@ def _cut(pixels: Pixels, box: Box) -> Pixels:
     return pixels[top:bottom, left:right]
 
 
-def _frame(pixels: Pixels) -> Pixels:
+def _held(features: LocalFeatures, pixels: Pixels, unruled: PhotoDescription | None = None) -> PhotoDescription:
+    """The description of a picture whose pixels are at hand."""
+    described = PhotoDescription(features, lambda: pixels, unruled)
+    described.__dict__["pixels"] = pixels  # they are there, and weigh what they weigh
+    return described
+
+
+def frame(pixels: Pixels) -> Pixels:
+    """What a reference is compared in, uint8 `[h, w, 3]`: the longest side about FRAME_SIDE, both whole blocks."""
     picture = halved(pixels, FRAME_SIDE)
     height, width = picture.shape[:2]
     scale = FRAME_SIDE / max(height, width)
