@@ -34,7 +34,7 @@ _PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _SCANNED = 32_768
 """Vectors whose codes a search may look up in any case: so many cost half a core-ms, and then lists need not be few."""
 _WIDEST = 512
-_CANDIDATES = (20, 30, 40, 60, 80, 120, 160)
+_CANDIDATES = (20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640)
 _MEASURED = 10
 _SAMPLE = 128
 

@@ -258,3 +258,17 @@ def test_rows_out_of_order_are_refused(rng, monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="ascend"):
         VectorIndex.build(DIM, 2_000, lambda count: data[:count], [rows], scratch=tmp_path)
     assert list(tmp_path.iterdir()) == [], "nothing half built is left"
+
+
+def test_near_copies_in_crowds_are_told_apart(rng, monkeypatch, tmp_path):
+    """Codes blur what lies this close together, so more of it has to be refined."""
+    small_limit(monkeypatch)
+    of = unit(rng, 50, 64)[rng.integers(50, size=20_000)]
+    data = of + 0.03 * rng.standard_normal(of.shape).astype(np.float32)
+    data /= np.linalg.norm(data, axis=1, keepdims=True)
+    rows = rows_of(np.arange(1, 20_001), data)
+    index = VectorIndex.build(64, 20_000, lambda count: data[:count], [rows], scratch=tmp_path / "scratch")
+    queries = data[:200] + 0.01 * rng.standard_normal((200, 64)).astype(np.float32)
+    best = true_best(queries, data, 10) + 1
+    hits = [len(set(own) & set(true)) for own, true in zip(found(index, queries, 10), best.tolist(), strict=True)]
+    assert sum(hits) / best.size > 0.97
