@@ -23,6 +23,15 @@ def test_a_copy_on_another_photo_is_found() -> None:
     assert found[0].iou(Box(90 / 600, 300 / 600, 330 / 600, 480 / 600)) > 0.9
 
 
+@pytest.mark.parametrize("share", [0.2, 0.25, 0.3])
+def test_a_small_copy_is_found_where_its_rim_hardly_shows(share: float) -> None:
+    canvas = scaled(data.coffee(), 500, 500)
+    side = round(share * 500)
+    canvas[210 : 210 + side, 60 : 60 + side] = scaled(data.astronaut(), side, side)
+    box = Box(60 / 500, 210 / 500, (60 + side) / 500, (210 + side) / 500)
+    assert max((one.iou(box) for one in inserts(canvas)), default=0.0) > 0.85
+
+
 def test_both_pictures_of_a_screen_are_found() -> None:
     screen = np.full((1000, 500, 3), 245, np.uint8)
     places = {(40, 150, 215, 350): data.coffee(), (285, 150, 460, 350): data.chelsea()}

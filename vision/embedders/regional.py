@@ -32,6 +32,7 @@ from vision.embedding import (
     Vectors,
 )
 from vision.images import resize
+from vision.inserts import SIDE
 from vision.lines import without_lines
 from vision.regions import PHOTO_LAYOUT, Corners, as_boxes, as_corners, suppress
 
@@ -78,7 +79,7 @@ class RegionEmbedder(ABC, Generic[F]):
     def prepare(self, pixels: Pixels) -> Prepared:
         """Squash one picture to the model's square input, what was pasted into it, and itself without drawn lines."""
         squashed, unruled = resize(pixels, self._side, self._side), without_lines(pixels)
-        pasted = found_in(squashed)  # edges are looked for in a small square copy anyway
+        pasted = found_in(squashed if self._side == SIDE else pixels)  # edges are looked for in such a copy anyway
         inserts = (*cleaned(unruled, self._side), *cut_out(pixels, pasted, self._side))[:MOST]
         return Prepared(squashed, WHOLE, inserts, pasted, unruled)
 
