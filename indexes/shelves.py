@@ -88,7 +88,7 @@ class Shelves:
                     os.utime(shelf)
                 elif time.time() - shelf.stat().st_mtime > _ABANDONED:
                     shutil.rmtree(shelf, ignore_errors=True)
-        left = sum(map(self._sifted, self._all(), [in_use] * len(self._all())))
+        left = sum(self._sifted(shelf, in_use) for shelf in self._all())
         if left > self._max_bytes * _LOW:
             left = self._make_room(left)
         with self._lock:

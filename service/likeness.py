@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from indexes.blobs import BlobStore
-from indexes.descriptions import Descriptions
+from indexes.descriptions import Descriptions, Kept
 from indexes.errors import BlobMissing
 from service.spaces.loading import Model
 from vision.embedding import Pixels, Vectors
@@ -42,11 +42,13 @@ class Likeness:
 
 
 class Comparison:
-    """Compares photographs. Thread-safe. `model` gives the one that judges now."""
+    """Compares photographs. Thread-safe. `model` gives the one that judges now, `kept` what search keeps on disk."""
 
-    def __init__(self, blobs: BlobStore, model: Callable[[], Model]) -> None:
+    def __init__(
+        self, blobs: BlobStore, model: Callable[[], Model], kept: Kept[PhotoDescription] | None = None
+    ) -> None:
         self._blobs, self._model, self._verifier = blobs, model, PhotoVerifier()
-        self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=_VETTED)
+        self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=_VETTED, kept=kept)
 
     def floor(self) -> float:
         """Similarity below which two pictures are not worth comparing."""

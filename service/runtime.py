@@ -84,7 +84,6 @@ class Runtime(Takedown):
     brands: Brands
     catalog: Catalog
     pictures: PictureKeeper
-    shelves: Shelves
     previews: Previews
     keys: Keys
     marketplaces: Marketplaces

@@ -10,12 +10,14 @@ from datetime import timedelta
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.database import Database
+from indexes.shelves import Shelves
 from service.authorised import Authorised
 from service.authorised.negatives import Negatives
 from service.authorised.recognition import Recognition
 from service.cases import Cases
 from service.cases.backing import Backing
 from service.cases.lessons import Lessons
+from service.describing import kept_photos
 from service.desk.grouping import Grouping
 from service.desk.queue import Queue
 from service.desk.second import Sampling, SecondReviews
@@ -36,6 +38,7 @@ class Takedown:
     settings: Settings
     database: Database
     blobs: BlobStore
+    shelves: Shelves
     brands: Brands
     keys: Keys
     spaces: Spaces
@@ -61,7 +64,7 @@ class Takedown:
         self.verifications = Verifications(database, self.rights)
         self.authorised = Authorised(database)
         self.negatives = Negatives(database)
-        self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model)
+        self._comparison = Comparison(self.blobs, lambda: self.spaces.active.model, kept_photos(self.shelves))
         self.recognition = Recognition(self.negatives, self._comparison)
         self.trust = Trust(settings, database, self.rights)
         bounds = Bounds(settings.lowest_hold, settings.lowest_takedown)

@@ -126,6 +126,17 @@ def test_only_active_references_have_vectors_for_the_index(catalog, brand, photo
         catalog.get(deleted.id)
 
 
+def test_active_pictures_come_by_their_keys_a_few_at_a_time(catalog, brand, rng):
+    made = [catalog.add(new_reference(brand.id), SPACE, random_regions(rng)) for _ in range(2)]
+    made.append(catalog.add(new_reference(brand.id, "logo"), SPACE, random_regions(rng, "logo")))
+    last = catalog.add(new_reference(brand.id), SPACE, random_regions(rng))
+    catalog.update(made[1].id, status="disabled")
+    first, mark = made[0], made[2]
+    assert catalog.pictures(0, 2) == [(first.pk, "photo", first.sha256), (mark.pk, "logo", mark.sha256)]
+    assert catalog.pictures(mark.pk, 2) == [(last.pk, "photo", last.sha256)]
+    assert catalog.pictures(last.pk, 2) == []
+
+
 def test_references_of_another_space_are_counted_as_missing(catalog, brand, database, rng):
     catalog.add(new_reference(brand.id), SPACE, random_regions(rng))
     other = type(SPACE)(id="other", model="other", photo_dim=16, logo_dim=8)
