@@ -379,13 +379,22 @@ def test_without_a_number_few_are_verified_and_a_certain_match_ends_it(bench):
 def test_of_many_places_of_marks_the_most_promising_are_looked_at_closely(bench):
     for _ in range(6):
         _, given = bench.add(20, "logo", given=random_regions(bench.rng, "logo"))
-    places = tuple(Box(step / 10, 0, step / 10 + 0.1, 1) for step in range(8))
+    places = tuple(Box(0.5 + step / 20, 0, 0.55 + step / 20, 1) for step in range(8))
     wide = Regions(places, np.repeat(given.vectors[:1], 8, axis=0), np.ones(8, np.float32))
     matches = bench.searcher().search(QUERY, asking(logo=wide)).matches
     assert (bench.logos.glimpsed, bench.logos.verified) == (8, 3)
     assert len(matches) <= 3
     bench.searcher().search(QUERY, asking(logo=wide), per_kind=6)
     assert bench.logos.verified == 3 + 12  # two places of each mark, all looked at
+
+
+def test_a_place_where_a_mark_is_only_faintly_seen_is_looked_at_closely_by_who_asks_for_more(bench):
+    _, given = bench.add(20, "logo", given=random_regions(bench.rng, "logo"))
+    faint = Regions((Box(0.3, 0, 0.5, 1),), given.vectors[:1], np.ones(1, np.float32))
+    bench.searcher().search(QUERY, asking(logo=faint))
+    assert (bench.logos.glimpsed, bench.logos.verified) == (1, 0)
+    bench.searcher().search(QUERY, asking(logo=faint), per_kind=6)
+    assert bench.logos.verified == 1
 
 
 def test_descriptions_are_kept_within_their_bytes(bench):
