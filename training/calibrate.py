@@ -67,7 +67,7 @@ def calibrate(  # noqa: PLR0917 - each is a named option of the command
 ) -> None:
     """Fit score and confidence on edited copies, printed marks and their look-alikes, and the similarity floors.
 
-    The same options on the same photographs give the same calibration, in one go or in several, in one process or two.
+    The same options on the same evidence give the same calibration; a run that was stopped goes on.
     """
     if only not in (None, *KINDS):
         raise typer.BadParameter(f"{only} is no kind: choose of {', '.join(KINDS)}")

@@ -70,6 +70,8 @@ def run(plan: Plan, progress: Progress | None = None, *, workers: int = 1) -> li
     known = kept.read()
     missing = [number for number in range(len(plan.protocol)) if number not in known]
     parts = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    if progress is not None:
+        progress(len(known), len(plan.protocol))
     for answered in _shared(plan, parts, workers) if workers > 1 and len(parts) > 1 else _alone(plan, parts):
         kept.append(answered)
         known.update(answered)
