@@ -43,7 +43,7 @@ class WordsUnavailable(Exception):
     """Text cannot be read here; the message says what to install."""
 
 
-def open_words(*, side: int = 512, cache: Path | None = None, probe: Sequence[str] | None = None) -> WordReader:
+def open_words(*, side: int = 640, cache: Path | None = None, probe: Sequence[str] | None = None) -> WordReader:
     """A reader that sees pictures with their longest side at `side` pixels. Raises WordsUnavailable.
 
     Only looks whether everything is there and OpenVINO runs here, by the probe of the shipped model, remembered in
