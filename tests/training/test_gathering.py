@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexes.errors import CalibrationError
+from training.calibrate import gathered
 from training.evidence import Draw, homes_of, photos_in
 from training.fitting import Labelled
 from training.gathering import Ledger, Source, gather, hash_of
@@ -71,6 +72,22 @@ def test_what_was_stopped_goes_on_and_gives_the_same_rows(tmp_path: Path) -> Non
     assert any(row.right for row in rows)
     assert hash_of({"photo": rows}) == hash_of({"photo": whole.rows([DRAW])})
     assert set(homes_of([DRAW], source.embedder, source.paths)) == photos_in([DRAW], source.paths)
+
+
+def test_a_calibration_can_say_what_its_evidence_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRANDWARDEN_DATA", str(tmp_path))
+    source = Source(DEFAULT_MODEL, load_embedder(DEFAULT_MODEL, threads=1), photographs(tmp_path))
+    kept = tmp_path / "evidence.jsonl"
+    rows, made_by = gathered(source, {"photo": [DRAW]}, kept, 1)
+    before = kept.read_bytes()
+    assert gathered(source, {"photo": [DRAW]}, kept, 1) == (rows, made_by)
+    assert kept.read_bytes() == before
+    assert {row.group.split()[0] for row in rows["photo"]} == {"home"}
+    assert made_by["space"] == source.embedder.space.id
+    assert made_by["evidence"] == hash_of(rows)
+    (tmp_path / "clothing" / "0.jpg").write_bytes((tmp_path / "clothing" / "1.jpg").read_bytes())
+    with pytest.raises(CalibrationError, match="another photographs"):
+        gathered(source, {"photo": [DRAW]}, kept, 1)
 
 
 def photographs(folder: Path) -> list[Path]:
