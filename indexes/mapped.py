@@ -21,9 +21,9 @@ from vision.embedding import Vectors
 SCALE = np.float32(32_767.0)
 _BLOCK = 4_096
 _HELD = 2 << 30
-"""Bytes of a file that stay mapped; of a larger one they are let go before the touched rows can have come to more."""
-_AROUND = 1 << 16
-"""Bytes that the system maps around a row that is touched."""
+"""Bytes that stay mapped: when more are, a file that is larger than this is let go."""
+_LOOKED = 512
+"""Rows that are touched before it is asked again how much is mapped: systems map up to a megabyte around each."""
 _COPIED = 1 << 22
 
 
@@ -90,7 +90,16 @@ class FineVectors:
 
     def _let_go(self, touched: int) -> None:
         """Give mapped pages back now and then: they stay in the system's cache, where others may have the memory."""
-        self._touched += touched * _AROUND
-        if self._touched > _HELD < len(self._map) and hasattr(mmap, "MADV_DONTNEED"):
+        self._touched += touched
+        if self._touched > _LOOKED and len(self._map) > _HELD and hasattr(mmap, "MADV_DONTNEED"):
             self._touched = 0
-            self._map.madvise(mmap.MADV_DONTNEED)
+            if _mapped() > _HELD:
+                self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped() -> int:
+    """Bytes of files that this process has mapped in memory; where the system does not say, more than may be held."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[2]) * mmap.PAGESIZE
+    except (OSError, ValueError, IndexError):
+        return _HELD + 1
