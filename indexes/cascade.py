@@ -27,35 +27,32 @@ class Effort:
     """What may be spent on one picture.
 
     `references` are asked of the index, `photos` verified, `tries` (mark, place) pairs glimpsed at and `settled` of
-    them looked at closely, those whose glimpse is at least as strong as `clear`. `lined_up` marks are compared by
-    local features with the whole picture; the `windows` most logo-like windows and `likened` places are embedded
-    again. With `stops` a certain match ends the search among clearly weaker candidates.
+    them looked at closely. `lined_up` marks are compared by local features with the whole picture; the `windows` most
+    logo-like windows and `likened` places are embedded again. With `stops` a certain match ends the search among
+    clearly weaker candidates.
     """
 
     references: int
     photos: int
     tries: int
     settled: int
-    clear: float
     lined_up: int
     windows: int
     likened: int
     stops: bool
 
 
-ECONOMICAL: Final = Effort(
-    references=8, photos=4, tries=8, settled=3, clear=0.4, lined_up=24, windows=2, likened=1, stops=True
-)
+ECONOMICAL: Final = Effort(references=8, photos=4, tries=8, settled=3, lined_up=24, windows=2, likened=1, stops=True)
 """The right photograph is among the first four for 19 of 20 copies, the right mark among the first eight places for
-9 of 10; what lies behind costs as much again. Of 349 photographs with marks none is found less surely for two windows
-and one place instead of eight and six, nor when glimpses below 0.4 are not settled."""
+9 of 10; what lies behind costs as much again. Of 236 marks found surely in 348 photographs none is lost with
+two windows and one place instead of eight and six."""
 
 
 def thorough(references: int) -> Effort:
     """All of the first `references`, whatever is found."""
     places = _WINDOWS * references
     lined_up, windows = max(24, references), MAX_QUERY_LOGO_VECTORS
-    return Effort(references, references, places, places, 0.0, lined_up, windows, likened=places, stops=False)
+    return Effort(references, references, places, places, lined_up, windows, likened=places, stops=False)
 
 
 class Settled:

@@ -103,7 +103,7 @@ class MarkSearch(Generic[S, T]):
         """A close look at the windows that look most alike at a glimpse."""
         settled = Settled(effort)
         for glimpse, candidate in self._glimpses(asked, places(shortlist, effort), rows)[: effort.settled]:
-            if glimpse.strength < effort.clear or settled.without(glimpse.strength):
+            if settled.without(glimpse.strength):
                 break
             evidence = glimpse.settle()
             if evidence is not None:

@@ -388,15 +388,6 @@ def test_of_many_places_of_marks_the_most_promising_are_looked_at_closely(bench)
     assert bench.logos.verified == 3 + 12  # two places of each mark, all looked at
 
 
-def test_a_place_where_a_mark_is_only_faintly_seen_is_looked_at_closely_by_who_asks_for_more(bench):
-    _, given = bench.add(20, "logo", given=random_regions(bench.rng, "logo"))
-    faint = Regions((Box(0.3, 0, 0.5, 1),), given.vectors[:1], np.ones(1, np.float32))
-    bench.searcher().search(QUERY, asking(logo=faint))
-    assert (bench.logos.glimpsed, bench.logos.verified) == (1, 0)
-    bench.searcher().search(QUERY, asking(logo=faint), per_kind=6)
-    assert bench.logos.verified == 1
-
-
 def test_descriptions_are_kept_within_their_bytes(bench):
     references = [bench.add(grey)[0] for grey in (10, 20, 30)]
     kept = Descriptions(bench.blobs, bench.photos.describe, max_bytes=2_000, limits=DecodeLimits())
