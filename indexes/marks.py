@@ -127,7 +127,10 @@ class MarkSearch(Generic[S, T]):
         self, asked: Asked[P, S], shortlist: list[Candidate], spellings: Spellings, rows: Rows, effort: Effort
     ) -> Iterable[Found]:
         """Marks laid over the whole picture by their local features; those whose name was read come first."""
-        marks = sorted(first_places(shortlist), key=lambda candidate: candidate.reference_pk not in spellings)
+        hopeful = (
+            one for one in first_places(shortlist) if one.excess >= effort.above or one.reference_pk in spellings
+        )
+        marks = sorted(hopeful, key=lambda candidate: candidate.reference_pk not in spellings)
         for candidate in marks[: effort.lined_up]:
             template = self._marks.of(rows[candidate.reference_pk][0])
             evidence = None if template is None else self._verifier.line_up(asked.scene, template)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage import data as photographs
 
+from indexes.background import Background, Limits
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
 from indexes.catalog import Catalog
@@ -50,6 +51,17 @@ def bearing(mark, side=150):
     scene = photographs.coffee().copy()
     scene[90 : 90 + side, 190 : 190 + side] = cv2.resize(mark, (side, side), interpolation=cv2.INTER_AREA)
     return scene
+
+
+def unit_of(vectors):
+    return (vectors / np.linalg.norm(vectors)).astype(np.float32)
+
+
+def backdrop(shop, window):
+    """A background set whose ordinary pictures have this window."""
+    plain = {"photo": unit(shop.rng, 3, 16), "logo": unit(shop.rng, 3, 8)}
+    limits = dict.fromkeys(("photo", "logo"), Limits(0.9, 0.9))
+    return Background(SPACE.id, plain | {"logo": np.repeat(window, 3, axis=0)}, plain, limits)
 
 
 class Shop:
@@ -96,6 +108,24 @@ def test_a_mark_is_found_far_from_any_window(shop):
     assert match.reference == reference
     assert match.features["inliers"] > 0.5
     assert match.box.iou(Box(190 / 600, 90 / 400, 340 / 600, 240 / 400)) > 0.6
+
+
+def test_what_is_less_like_its_window_than_the_background_is_lined_up_for_people_or_by_its_name(shop):
+    mark = label("OAK&ASH")
+    shop.add(shop.brands.create("Oakash"), mark)
+    other = unit(shop.rng, 1, 8)
+    other = unit_of(other - (other @ shop.window.T) * shop.window)
+    shop.window = unit_of(0.8 * shop.window + 0.6 * other)  # what is asked with is as alike as 0.8
+    near, plain = backdrop(shop, shop.window), backdrop(shop, -shop.window)
+
+    def inliers(background, **options):
+        found = shop.ask(bearing(mark), box=Box(0.8, 0.8, 0.95, 0.95), background=background, **options)
+        return max((match.features["inliers"] for match in found), default=0.0)
+
+    assert inliers(near) == 0
+    assert inliers(plain) > 0.5
+    assert inliers(near, per_kind=3) > 0.5
+    assert inliers(near, words=(Word("OAKASH", 1.0, WHOLE),)) > 0.5
 
 
 def test_a_missing_word_counts_against_no_mark(shop):
