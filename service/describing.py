@@ -58,7 +58,7 @@ def open_describing(runtime: Runtime) -> Describing:
         runtime.shelves,
         runtime.catalog,
         runtime.blobs,
-        busy=lambda: runtime.pipeline.busy,
+        busy=lambda: runtime.pipeline.inside > 0,  # a lone picture would wait for its core as well
         in_use=pictures_in_use(runtime.database),
     )
 
