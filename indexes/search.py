@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, Literal, TypeAlias
 
 from indexes.asking import Asked
@@ -29,7 +30,7 @@ from indexes.sifting import normalised, sifted
 from indexes.verifiers import EmbedsCrops, GlancesAtPhotos, P, ReadsWords, S, Scores, T, VerifiesLogos, VerifiesPhotos
 from vision.boxes import Box
 from vision.embedding import KINDS, Kind, Pixels, QueryEmbedding
-from vision.images import DecodeLimits
+from vision.images import VETTED, DecodeLimits
 from vision.verification import Evidence
 
 MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
@@ -114,28 +115,13 @@ class Searcher(Generic[P, S, T]):
         self._background = background
         self._photo_verifier = photo_verifier
         self._logo_verifier = logo_verifier
-        vetted = limits or DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
-        self._photos = Descriptions(
-            blobs,
-            photo_verifier.enrol,
-            max_bytes=cache_bytes,
-            limits=vetted,
-            kept=kept_photos,
-            on_skipped=self._skip,
-        )
-        described = Descriptions(
-            blobs,
-            logo_verifier.enrol,
-            max_bytes=cache_bytes,
-            limits=vetted,
-            kept=kept_marks,
-            on_skipped=self._skip,
-        )
+        held = partial(Descriptions, blobs, max_bytes=cache_bytes, limits=limits or VETTED, on_skipped=self._skip)
+        self._photos: Descriptions[P] = held(photo_verifier.enrol, kept=kept_photos)
+        described: Descriptions[T] = held(logo_verifier.enrol, kept=kept_marks)
         gate = calibration.glance("photo") if background is not None else None
         self._looks: FirstLooks[Any, Any] | None = None
         if glances is not None and gate is not None:
-            looked = Descriptions(blobs, glances.enrol, max_bytes=cache_bytes, limits=vetted, on_skipped=self._skip)
-            self._looks = FirstLooks(glances, looked, gate)
+            self._looks = FirstLooks(glances, held(glances.enrol), gate)
         self._read = read
         names = None if read is None else Names(catalog)
         self._marks = MarkSearch(described, logo_verifier, calibration, gallery, names, embed_crops, logoness)

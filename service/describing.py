@@ -24,7 +24,7 @@ from indexes.shelves import InUse, Shelves
 from service.metrics import Metrics
 from service.retention import pictures_in_use
 from vision.embedding import Kind
-from vision.images import DecodeLimits
+from vision.images import VETTED
 from vision.verification import LogoTemplate, LogoVerifier, PhotoDescription, PhotoVerifier
 from vision.verification.packing import MarkPacking, PhotoPacking
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:  # the runtime has this put together
 _LOG = logging.getLogger("brandwarden.describing")
 _STRETCH: Final = 2.0  # seconds at a time
 _PAGE: Final = 200
-_VETTED: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the limits of its day
 
 
 def kept_photos(shelves: Shelves, metrics: Metrics | None = None) -> Kept[PhotoDescription]:
@@ -80,10 +79,8 @@ class Describing:
         in_use: InUse,
     ) -> None:
         self._folder, self._shelves, self._catalog, self._busy, self._in_use = folder, shelves, catalog, busy, in_use
-        self._photos = Descriptions(
-            blobs, PhotoVerifier().enrol, max_bytes=0, limits=_VETTED, kept=kept_photos(shelves)
-        )
-        self._marks = Descriptions(blobs, LogoVerifier().enrol, max_bytes=0, limits=_VETTED, kept=kept_marks(shelves))
+        self._photos = Descriptions(blobs, PhotoVerifier().enrol, max_bytes=0, limits=VETTED, kept=kept_photos(shelves))
+        self._marks = Descriptions(blobs, LogoVerifier().enrol, max_bytes=0, limits=VETTED, kept=kept_marks(shelves))
         self._after = 0
         self._closed = False
 

@@ -17,7 +17,7 @@ from indexes.errors import BlobMissing
 from service.spaces.loading import Model
 from vision.embedding import Pixels, Vectors
 from vision.errors import ImageError
-from vision.images import DecodeLimits, decode
+from vision.images import VETTED, decode
 from vision.verification import PhotoVerifier
 from vision.verification.evidence import PhotoEvidence
 from vision.verification.photos import PhotoDescription
@@ -25,7 +25,6 @@ from vision.verification.photos import PhotoDescription
 SAME: Final = 0.7
 """Confidence from which two pictures count as one photograph. Below what a model without a calibration can reach."""
 _CACHE_BYTES: Final = 16 << 20
-_VETTED: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # who stored it held the real limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Comparison:
         self, blobs: BlobStore, model: Callable[[], Model], kept: Kept[PhotoDescription] | None = None
     ) -> None:
         self._blobs, self._model, self._verifier = blobs, model, PhotoVerifier()
-        self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=_VETTED, kept=kept)
+        self._stored = Descriptions(blobs, self._verifier.enrol, max_bytes=_CACHE_BYTES, limits=VETTED, kept=kept)
 
     def floor(self) -> float:
         """Similarity below which two pictures are not worth comparing."""
@@ -61,7 +60,7 @@ class Comparison:
     def stored(self, sha256: str) -> PhotoDescription | None:
         """A stored picture to look in, or None when it cannot be read."""
         try:
-            return self._verifier.describe(decode(self._blobs.get(sha256), limits=_VETTED).pixels)
+            return self._verifier.describe(decode(self._blobs.get(sha256), limits=VETTED).pixels)
         except (BlobMissing, ImageError):
             return None
 

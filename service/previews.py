@@ -11,13 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from indexes.blobs import BlobStore
 from service.pipeline.admission import Admission
-from vision.images import DecodeLimits, decode, encode_jpeg, fit
+from vision.images import VETTED, DecodeLimits, decode, encode_jpeg, fit
 
 _THREADS = 2
 _WAITING = 256
 _SIDE = 480
 _QUALITY = 95  # high enough that the picture shown is judged as the original would be
-_STORED = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the limits of its day
 
 
 class Previews:
@@ -32,7 +31,7 @@ class Previews:
         """A stored picture, its longest side at most 480; ends with `BlobMissing` where it is gone."""
 
         def make() -> bytes:
-            picture = decode(self._blobs.get(sha256), limits=_STORED, side=_SIDE)
+            picture = decode(self._blobs.get(sha256), limits=VETTED, side=_SIDE)
             return encode_jpeg(fit(picture.pixels, _SIDE), quality=85)
 
         return self._submit(make)

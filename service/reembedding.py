@@ -18,11 +18,10 @@ from indexes.blobs import BlobStore
 from indexes.catalog import Catalog, Reference
 from indexes.errors import StorageFailed
 from vision.embedding import Embedder, Pixels, Prepared, Regions
-from vision.images import DecodeLimits, decode
+from vision.images import VETTED, decode
 
 _PAGE = 200
 _BATCH = 8
-_LIMITS = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
 _LOG = logging.getLogger("brandwarden.reembedding")
 
 
@@ -81,7 +80,7 @@ class Reembedding:
         batch = _Batch([], [], [])
         for reference in references:
             try:
-                pixels = decode(self._blobs.get(reference.sha256), limits=_LIMITS).pixels
+                pixels = decode(self._blobs.get(reference.sha256), limits=VETTED).pixels
                 if reference.kind == "photo":
                     batch.photos.append((reference, self._embedder.prepare(pixels)))
                 else:

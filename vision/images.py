@@ -49,6 +49,10 @@ class DecodeLimits:
     min_side: int = 16
 
 
+VETTED: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)
+"""For pictures that are stored: who took them in held the limits of that day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A decoded picture.

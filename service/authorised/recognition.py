@@ -22,7 +22,7 @@ from service.authorised.negatives import Known, Negatives, State
 from service.likeness import Comparison
 from vision.embedding import Embedder
 from vision.errors import ImageError
-from vision.images import DecodeLimits, decode
+from vision.images import VETTED, decode
 from vision.verification.photos import PhotoDescription
 
 if TYPE_CHECKING:  # the index engine is not loaded for a type
@@ -35,7 +35,6 @@ _NEAREST: Final = 4
 _UNEMBEDDED: Final = 8
 _BRANDS: Final = 100
 _AT_ONCE: Final = 8
-_VETTED: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)
 _LOG = logging.getLogger("brandwarden.negatives")
 
 
@@ -121,7 +120,7 @@ class NegativeFilling:
             if pk in self._unreadable:
                 continue
             try:
-                picture = decode(self._blobs.get(sha256), limits=_VETTED)
+                picture = decode(self._blobs.get(sha256), limits=VETTED)
             except (BlobMissing, ImageError) as error:
                 _LOG.warning("the negative picture %s cannot be embedded: %s", sha256, error)
                 self._unreadable.add(pk)

@@ -7,13 +7,12 @@ import numpy as np
 from vision.boxes import Box
 from vision.drawing import draw_box
 from vision.embedding import Pixels
-from vision.images import DecodeLimits, decode, encode_png, resize
+from vision.images import VETTED, decode, encode_png, resize
 
 _HEIGHT = 720
 _WIDEST = 1440
 _GAP = 24
 _COLOUR = (214, 40, 57)
-_STORED = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)
 
 
 def side_by_side(listing: bytes, box: Box, reference: bytes, reference_box: Box) -> bytes:
@@ -28,7 +27,7 @@ def side_by_side(listing: bytes, box: Box, reference: bytes, reference_box: Box)
 
 
 def _shown(data: bytes) -> Pixels:
-    pixels = decode(data, limits=_STORED, side=_WIDEST).pixels
+    pixels = decode(data, limits=VETTED, side=_WIDEST).pixels
     height, width = pixels.shape[:2]
     scale = min(_HEIGHT / height, _WIDEST / width)
     return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))

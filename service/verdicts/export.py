@@ -27,10 +27,9 @@ from service.listings.tables import LISTING_IMAGES, LISTING_MATCHES, LISTINGS, V
 from service.stamps import stamp
 from service.verdicts.splitting import Components, Shares, component_id, fingerprint, join_near, named
 from vision.errors import ImageError
-from vision.images import DecodeLimits, decode
+from vision.images import VETTED, decode
 
 FORMAT: Final = 1
-_LIMITS: Final = DecodeLimits(max_bytes=1 << 30, max_pixels=400_000_000)  # enrolment held the real limits
 _GLIMPSE: Final = 64
 _SAID: Final = ("id", "verdict", "kind", "brand_id", "reference_id", "image_sha256", "confidence", "score", "space")
 
@@ -122,7 +121,7 @@ class _Export:
     def _copied(self, sha256: str) -> Any:
         try:
             data = self._blobs.get(sha256)
-            seen = fingerprint(decode(data, limits=_LIMITS, side=_GLIMPSE).pixels)
+            seen = fingerprint(decode(data, limits=VETTED, side=_GLIMPSE).pixels)
         except (BlobMissing, ImageError):
             return None
         (self._folder / "pictures" / sha256).write_bytes(data)
