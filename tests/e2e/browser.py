@@ -45,7 +45,7 @@ class Watch:
 
     origin: str
     errors: list[str] = field(default_factory=list)
-    refused: list[int] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
 
@@ -53,7 +53,7 @@ class Watch:
         """Listen to `page` from now on."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("response", lambda answer: answer.status >= 400 and self.refused.append(answer.status))
+        page.on("response", lambda answer: answer.status >= 400 and self.refused.append((answer.status, answer.url)))
         page.on("request", self._request)
 
     def expect(self, *statuses: int) -> None:
@@ -64,7 +64,7 @@ class Watch:
         """No script failed, no policy was broken, nothing outside was asked for, nothing unexpected was refused."""
         assert self.errors == []
         assert self.outside == []
-        assert set(self.refused) == self.expected
+        assert {status for status, _url in self.refused} == self.expected, self.refused
 
     def _console(self, message) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(_REFUSED):

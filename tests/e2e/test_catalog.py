@@ -137,6 +137,7 @@ def test_an_operator_makes_a_brand_and_fills_its_catalogue(sign_in, tenant, serv
     choose(page, upload("cup.jpg", GOOD["cup.jpg"]))
     expect(page.locator(".card")).to_have_count(1)
     brand_id = page.url.rpartition("=")[2]
+    page.close()  # which may still be loading the picture
     assert tenant.client.delete(f"/v1/brands/{brand_id}").status_code == 204
 
 
