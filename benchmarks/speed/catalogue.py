@@ -3,7 +3,8 @@
 Place in the flow: before the service starts, which gets a copy. Some thousand photographs and marks are real
 (`enrolled`). The others stand between two of them that are alike: a vector on the way from one to the other, and the
 picture of a third, so that a listing finds as many look-alikes as among as many products, and verifying one costs what
-it costs (no two pictures are the same file, as a cache of descriptions would notice). What was begun is gone on with.
+it costs (no two pictures are the same file, as a cache of descriptions would notice). All are described (`described`).
+What was begun is gone on with.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.index import unit
-from benchmarks.speed import enlarging, enrolled
+from benchmarks.speed import described, enlarging, enrolled
 from benchmarks.speed.enrolled import Enrolled
 from indexes.blobs import BlobStore
 from indexes.brands import Brands
@@ -36,6 +37,7 @@ _BATCH = 500
 _NEAR = 8
 _SHOWN = 320
 """Longer side in pixels of the pictures of the references between."""
+_SHARED = ("blobs", "descriptions")
 
 
 def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
@@ -51,6 +53,8 @@ def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
             _fill(folder / "data", space, kind, enrolled.read(_kept(cache, space, kind, counts[kind])), counts[kind])
         _opened(folder / "data").close()  # writes a snapshot of the indexes
         (folder / "data" / "complete.json").write_text(json.dumps(counts))
+    made, written = described.describe(folder / "data")
+    print(f"  descriptions: {made} made, {written} written for files that show the same pictures", flush=True)
     supply = folder / f"supply-{entries}"
     if not (supply / "supply.json").is_file():
         named = [(_name("photo", n), read) for n, read in enumerate(enrolled.photographs(counts["photo"]))]
@@ -60,12 +64,16 @@ def prepare(cache: Path, references: int, entries: int) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def copied(folder: Path) -> Iterator[Path]:
-    """A data directory for a while; its pictures are shared with the catalogue in `folder` by hard links."""
+    """A data directory for a while; pictures and descriptions are shared with the one in `folder` by hard links.
+
+    A service replaces and removes such files, but never writes into them.
+    """
     source = folder / "data"
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder.parent) as name:
         to = Path(name) / "data"
-        shutil.copytree(source, to, ignore=shutil.ignore_patterns("blobs"))
-        shutil.copytree(source / "blobs", to / "blobs", copy_function=lambda old, new: Path(new).hardlink_to(old))
+        shutil.copytree(source, to, ignore=shutil.ignore_patterns(*_SHARED))
+        for shared in _SHARED:
+            shutil.copytree(source / shared, to / shared, copy_function=lambda old, new: Path(new).hardlink_to(old))
         yield to
 
 
@@ -129,7 +137,7 @@ def _from(begun: int, kind: Kind, real: Sequence[Enrolled], count: int) -> Itera
         vectors = _mixed(real[base].regions.vectors, real[other].regions.vectors, random.uniform(0.3, 0.7))
         regions = Regions(real[base].regions.boxes, vectors, real[base].regions.weights)
         data, width, height = pictures[third]
-        yield Enrolled(_numbered(data, kind, number), width, height, regions)
+        yield Enrolled(described.numbered(data, kind, number), width, height, regions)
 
 
 def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -149,14 +157,6 @@ def _smaller(one: Enrolled, kind: Kind) -> tuple[bytes, int, int]:
     pixels = decode(one.data).pixels
     height, width = (max(1, round(side * _SHOWN / max(pixels.shape[:2]))) for side in pixels.shape[:2])
     return encode_jpeg(resize(pixels, width, height), quality=80), width, height
-
-
-def _numbered(data: bytes, kind: Kind, number: int) -> bytes:
-    """The picture as another file: a comment in a JPEG, bytes after the end of a PNG."""
-    note = f"reference {number}".encode()
-    if kind == "logo":
-        return data + note
-    return data[:2] + b"\xff\xfe" + (len(note) + 2).to_bytes(2, "big") + note + data[2:]
 
 
 def _name(kind: Kind, number: int) -> str:

@@ -25,9 +25,10 @@ from benchmarks.speed.mixture import Mixture, Sent
 
 _BOUNDARY = "0f8b2c7d1e6a4953"
 _FLAGGED = ("review", "hold", "takedown")
-_PATIENCE = 120.0
-_BACK_OFF = 0.25
-"""Seconds after which a client that waits for its answers comes back when it was refused."""
+GRACE = 60.0
+"""Seconds after the last one was due in which answers are still waited for; then the connection counts as broken."""
+_LONGEST_REST = 5.0
+"""Seconds at most after which a client that waits for its answers sends again what was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,15 @@ class Answer:
     done: float
     status: int
     """0 where the connection broke."""
-    retry_after: bool = False
+    retry_after: float = 0.0
+    """Seconds that a refusal asked for; 0 where it asked for none."""
     flagged: bool = False
     found: bool = False
     """A copy's own reference is among the matches and the listing is flagged."""
 
 
 class Load:
-    """Sends a plan over so many connections, a thread each."""
+    """Sends a plan over so many connections, a thread each. Without a rate a refused listing is sent again later."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -111,25 +113,26 @@ class Load:
             return next(self._turns, None)
 
     def _work(self) -> None:
-        connection = http.client.HTTPConnection(*self._address, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(*self._address)
         while (turn := self._next()) is not None:
             number, due = turn
-            now = self._now()
-            if not self._plan.rate:
-                if now >= self._plan.seconds:
-                    break
-                due = now
-            elif due > now:
-                time.sleep(due - now)
             sent = self._mixture.sent(number)
-            answer = self._post(connection, number, due, sent)
-            self._answers.append(answer)
-            if answer.retry_after and not self._plan.rate:
-                time.sleep(_BACK_OFF)
+            if self._plan.rate:
+                time.sleep(max(0.0, due - self._now()))
+                self._answers.append(self._post(connection, number, due, sent))
+                continue
+            while (now := self._now()) < self._plan.seconds:
+                self._answers.append(answer := self._post(connection, number, now, sent))
+                if not answer.retry_after:
+                    break
+                time.sleep(min(answer.retry_after, _LONGEST_REST, max(0.0, self._plan.seconds - self._now())))
         connection.close()
 
     def _post(self, connection: http.client.HTTPConnection, number: int, due: float, sent: Sent) -> Answer:
         body, started = self._body(number, sent.data), self._now()
+        connection.timeout = max(0.01, self._plan.seconds + GRACE - started)
+        if connection.sock is not None:
+            connection.sock.settimeout(connection.timeout)
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before the body was read
                 connection.request("POST", self._path, body, self._headers)
@@ -141,8 +144,8 @@ class Load:
         done, told = self._now(), json.loads(content) if answer.status == 200 else {}
         flagged = told.get("decision") in _FLAGGED
         found = flagged and bool(sent.copy_of) and sent.copy_of in {one["external_id"] for one in told["matches"]}
-        refused = answer.getheader("Retry-After") is not None
-        return Answer(number, sent.kind, due, started, done, answer.status, refused, flagged, found)
+        rest = float(answer.getheader("Retry-After") or 0)
+        return Answer(number, sent.kind, due, started, done, answer.status, rest, flagged, found)
 
     def _now(self) -> float:
         return time.perf_counter() - self._started

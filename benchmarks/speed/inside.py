@@ -13,19 +13,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import catalogue
+from benchmarks.speed.client import GRACE
 from benchmarks.speed.mixture import Mixture
 from benchmarks.speed.parts import Bench, Measured, running
 from benchmarks.speed.service import ROOT
-from service.errors import ServiceError
+from service.errors import Overloaded, ServiceError
 from service.listings import ImageSource, ListingInput
 from service.runtime import Runtime
 from service.settings import Settings
 
-_WARM = 40
+_FIRST = 1_000
+"""Number of the first listing that is measured, inside and over HTTP: the same pictures."""
+_LONGEST_REST = 5.0
 
 
 def measure(bench: Bench) -> Measured:
@@ -33,67 +38,88 @@ def measure(bench: Bench) -> Measured:
     over_http = [_over_http(bench)]
     inside = _inside(bench)
     over_http.append(_over_http(bench))
-    http = statistics.fmean(over_http)
+    http, http_core_ms = (statistics.fmean(column) for column in zip(*over_http, strict=True))
     return {
         "http_per_second": round(http, 2),
-        "http_runs": [round(value, 2) for value in over_http],
+        "http_runs": [round(rate, 2) for rate, _ in over_http],
         "inside_per_second": round(inside["per_second"], 2),
+        "http_core_ms": round(http_core_ms, 2),
         "inside_core_ms": round(inside["core_ms"], 2),
+        "inside_refused": inside["refused"],
         "http_over_inside": round(http / inside["per_second"], 3),
+        "http_over_inside_by_core_time": round(inside["core_ms"] / http_core_ms, 3),
     }
 
 
-def _over_http(bench: Bench) -> float:
+def _over_http(bench: Bench) -> tuple[float, float]:
     with running(bench) as load:
-        return load.load(seconds=bench.brief).per_second
+        outcome = load.load(seconds=bench.brief, first=_FIRST)
+    return outcome.per_second, outcome.core_ms
 
 
 def _inside(bench: Bench) -> dict[str, Any]:
     with catalogue.copied(bench.folder) as data_dir:
         command = [sys.executable, "-m", "benchmarks.speed.inside", str(data_dir), str(bench.supply)]
-        command += [str(bench.connections), str(bench.brief)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+        command += [str(bench.connections), str(bench.brief), str(bench.few), str(bench.warming)]
+        longest = bench.brief + bench.warming + 3 * GRACE
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, timeout=longest)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _judge(  # noqa: PLR0917 - the parts of a load, named where it is asked for
-    runtime: Runtime, mixture: Mixture, first: int, callers: int, seconds: float, most: int
+def _judge(
+    runtime: Runtime, mixture: Mixture, numbers: Iterator[int], *, callers: int, seconds: float
 ) -> tuple[int, int]:
-    """Judge from so many threads until the time is over; how many were judged, and the next number."""
-    lock, judged, number = threading.Lock(), 0, first
+    """Judge from so many threads until the time is over; how many were judged, and how often one was refused.
+
+    A refused one comes again after the time it was told, as over HTTP.
+    """
+    lock, judged, refused = threading.Lock(), 0, 0
     until = time.perf_counter() + seconds
 
     def work() -> None:
-        nonlocal judged, number
-        while time.perf_counter() < until:
+        nonlocal judged, refused
+        while True:
             with lock:
-                if number >= first + most:
+                number = next(numbers, None)
+            if number is None:
+                return
+            listing = ListingInput(f"I-{number}", images=(ImageSource(data=mixture.sent(number).data),))
+            while True:
+                if time.perf_counter() >= until:
                     return
-                mine, number = number, number + 1
-            picture = ImageSource(data=mixture.sent(mine).data)
-            with contextlib.suppress(ServiceError):
-                runtime.listings.judge(ListingInput(listing_id=f"I-{mine}", images=(picture,)))
+                try:
+                    runtime.listings.judge(listing)
+                except Overloaded as error:
+                    with lock:
+                        refused += 1
+                    time.sleep(min(error.retry_after or 0, _LONGEST_REST, max(0.0, until - time.perf_counter())))
+                    continue
+                except ServiceError:
+                    break
                 with lock:
                     judged += 1
+                break
 
     threads = [threading.Thread(target=work) for _ in range(callers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return judged, number
+    return judged, refused
 
 
 def main() -> None:
-    """`python -m benchmarks.speed.inside DATA SUPPLY CALLERS SECONDS`: figures as JSON."""
+    """`python -m benchmarks.speed.inside DATA SUPPLY CALLERS SECONDS WARM WARMING`: figures as JSON."""
     data_dir, supply, callers, seconds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    warm, warming = int(sys.argv[5]), float(sys.argv[6])
     mixture = Mixture(supply, "plain")
     with contextlib.closing(Runtime.open(Settings.from_env(data_dir=data_dir))) as runtime:
-        _, following = _judge(runtime, mixture, 0, callers, 600.0, _WARM)
+        _judge(runtime, mixture, islice(count(), warm), callers=callers, seconds=warming)
         started, worked = time.perf_counter(), time.process_time()
-        judged, _ = _judge(runtime, mixture, following, callers, seconds, 10**9)
+        judged, refused = _judge(runtime, mixture, count(_FIRST), callers=callers, seconds=seconds)
         took, core = time.perf_counter() - started, time.process_time() - worked
-    print(json.dumps({"per_second": judged / took, "core_ms": 1000 * core / max(judged, 1)}))
+    figures = {"per_second": judged / took, "core_ms": 1000 * core / max(judged, 1), "refused": refused}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import percentile
-from benchmarks.speed.client import Plan
+from benchmarks.speed.client import GRACE, Plan
 from benchmarks.speed.service import ROOT, Sample, Service
 
 _TIER = re.compile(r'^brandwarden_tier_seconds_sum\{tier="(\w+)"\}$')
@@ -58,6 +58,12 @@ class Outcome:
         """Listings judged in a second, from the first request to the last answer."""
         return self.good / max(self.seconds, 1e-9)
 
+    def steady(self, seconds: float) -> float:
+        """Listings judged in a second, of a load sent for so many: without its first fifth and what came after it."""
+        first = seconds / 5
+        judged = sum(first < row["done"] <= seconds for row in self.rows(status=200))
+        return float(judged / (seconds - first))
+
     @property
     def core_ms(self) -> float:
         """Core-milliseconds of the service for each listing judged."""
@@ -65,7 +71,7 @@ class Outcome:
 
 
 def run(service: Service, plan: Plan) -> Outcome:
-    """Start a client with `plan`, wait for its end."""
+    """Start a client with `plan`, wait for its end; `TimeoutExpired` long after its last answer was due."""
     with tempfile.TemporaryDirectory(prefix="bw-load-") as name:
         given, written = Path(name) / "plan.json", Path(name) / "answers.json"
         given.write_text(json.dumps(asdict(plan)))
@@ -74,7 +80,7 @@ def run(service: Service, plan: Plan) -> Outcome:
         before = service.metrics() if ours else {}
         worked, everybody = service.core_seconds(), _machine_seconds()
         with service.watched() as sample:
-            subprocess.run(command, check=True, cwd=ROOT)
+            subprocess.run(command, check=True, cwd=ROOT, timeout=plan.seconds + 2 * GRACE)
         spent, elsewhere = service.core_seconds() - worked, _machine_seconds() - everybody
         told = json.loads(written.read_text())
     client = told["client_core_seconds"]

@@ -32,31 +32,37 @@ from benchmarks.speed.service import Service, serving
 
 Measured: TypeAlias = dict[str, Any]
 _COPIES = 100
+_LONGEST_WARMING = 30.0
+_SLOWEST = 0.05
+"""Listings a second that are taken for the peak where none was judged."""
+_BROKEN_WANTED = 20
+"""Corrupt pictures that a load should hold, be it short."""
 _REFUSED = (429, 503)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all parts share. `minutes` is how long the sustained load lasts; the others take a share of it."""
+    """What all parts share. Every load is bounded in seconds, so that a slow service only judges fewer listings."""
 
     folder: Path
     """The catalogue of `catalogue.prepare`."""
     supply: Path
     references: int
     minutes: float
+    """Of the sustained and of the mixed load."""
+    brief: float
+    """Seconds of every other load."""
     connections: int
     mixed: int
     peers: Path
 
-    @property
-    def brief(self) -> float:
-        """Seconds of a load that compares: a tenth of the sustained one, at least five."""
-        return max(5.0, 6.0 * self.minutes)
+    few: int = 100
+    """Listings sent one after another, or to warm a service, where there is time for so many."""
 
     @property
-    def few(self) -> int:
-        """Listings sent one after another: a hundred in a run of ten minutes."""
-        return min(100, max(20, round(10 * self.minutes)))
+    def warming(self) -> float:
+        """Seconds in which a service is warmed."""
+        return min(self.brief, _LONGEST_WARMING)
 
 
 class Running:
@@ -64,13 +70,15 @@ class Running:
 
     def __init__(self, bench: Bench, service: Service) -> None:
         self.service = service
+        self.rate = 0.0
+        """Listings a second of the last load."""
         self._bench, self._next = bench, 0
 
     def load(
         self,
         mix: str = "plain",
         *,
-        seconds: float = 1e6,
+        seconds: float,
         count: int = 0,
         rate: float = 0.0,
         connections: int = 0,
@@ -91,6 +99,7 @@ class Running:
             corrupt_every,
         )
         outcome = run(self.service, plan)
+        self.rate = outcome.per_second
         print(f"  {mix}: {outcome.good} of {len(outcome.answers['number'])} in {outcome.seconds:.0f} s", flush=True)
         if first is None:
             self._next = max([self._next - 1, *outcome.answers["number"]]) + 1
@@ -98,13 +107,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(bench: Bench, *, warm: bool = True) -> Iterator[Running]:
-    """Start a service; warm, with the first pictures gone through it."""
+def running(bench: Bench) -> Iterator[Running]:
+    """Start a service, warm: the first pictures have gone through it."""
     with catalogue.copied(bench.folder) as data_dir, serving(data_dir) as service:
         load = Running(bench, service)
         service.settle()
-        if warm:
-            load.load(count=bench.few)
+        load.load(count=bench.few, seconds=bench.warming)
         yield load
 
 
@@ -117,7 +125,6 @@ def measure_cold(bench: Bench) -> Measured:
                 times.append(service.ready_after)
                 resident, worked = service.rss_mib(), service.core_seconds()
     return {
-        "references": bench.references,
         "first_start_seconds": round(times[0], 2),
         "ready_seconds": round(min(times[1:]), 2),
         "ready_core_seconds": round(worked, 2),
@@ -128,8 +135,8 @@ def measure_cold(bench: Bench) -> Measured:
 def measure_idle(bench: Bench) -> Measured:
     """One listing after another: the time a lone picture takes, and which copies are found when nothing hurries."""
     with running(bench) as load:
-        alone = load.load(count=bench.few, connections=1)
-        copies = load.load("copy", count=bench.few, connections=1, first=0)
+        alone = load.load(count=bench.few, seconds=bench.brief, connections=1)
+        copies = load.load("copy", count=_COPIES, seconds=2 * bench.brief, connections=1, first=0)
     found = recall(copies)
     return {
         **summary(alone),
@@ -142,14 +149,17 @@ def measure_idle(bench: Bench) -> Measured:
 
 
 def measure_sustained(bench: Bench) -> Measured:
-    """As many listings as are answered, for as long as was asked."""
-    with running(bench, warm=False) as load:
+    """As many listings as are answered, for as long as was asked; then copies only, as their fiftieth may be few."""
+    with running(bench) as load:
         outcome = load.load(seconds=60 * bench.minutes)
-    found = {number // COPY_EVERY: hit for number, hit in recall(outcome).items()}
+        among = {number // COPY_EVERY: hit for number, hit in recall(outcome).items()}
+        following = max(outcome.answers["number"]) // COPY_EVERY + 1
+        copies = load.load("copy", count=max(1, _COPIES - following), seconds=2 * bench.brief, first=following)
+    found = {**among, **recall(copies)}
     return {
         **summary(outcome),
-        "references": bench.references,
         "connections": bench.connections,
+        "copies_among_them": len(among),
         "copies_judged": len(found),
         "recall": round(sum(found.values()) / len(found), 4) if found else None,
         "rss_drift": round(drift(outcome.sample), 4),
@@ -158,23 +168,25 @@ def measure_sustained(bench: Bench) -> Measured:
         "tier_shares": tier_shares(outcome),
         "over_time": over_time(outcome),
         "latencies_ms": _thinned(outcome),
-        "copies_found": {str(number): hit for number, hit in found.items() if number < _COPIES},
+        "copies_found": {str(number): hit for number, hit in found.items()},
     }
 
 
 def measure_paced(bench: Bench) -> Measured:
     """At 70 % of its own peak, listings coming at random moments: latency beside that of a lone picture."""
     with running(bench) as load:
-        alone = load.load(count=bench.few, connections=1)
-        peak = load.load(seconds=bench.brief)
-        paced = load.load(seconds=bench.brief, rate=0.7 * peak.per_second, connections=64)
-    lone = latencies([row["done"] - row["sent"] for row in alone.rows(status=200)])["p50_ms"]
+        alone = load.load(count=bench.few, seconds=bench.brief / 2, connections=1)
+        peak = load.load(seconds=bench.brief).steady(bench.brief) or _SLOWEST
+        paced = load.load(seconds=2 * bench.brief, rate=0.7 * peak, connections=64)
+    lone = latencies([row["done"] - row["sent"] for row in alone.rows(status=200)])
     figures = summary(paced)
     return {
         **figures,
-        "peak_per_second": round(peak.per_second, 2),
-        "lone_ms": lone,
-        "p99_over_lone": round(figures["p99_ms"] / lone, 2),
+        "peak_per_second": round(peak, 2),
+        "lone": alone.good,
+        **{f"lone_{name}": value for name, value in lone.items()},
+        "p99_over_lone": round(figures["p99_ms"] / lone["p50_ms"], 2),
+        "p99_over_lone_p99": round(figures["p99_ms"] / lone["p99_ms"], 2),
         "latencies_ms": _thinned(paced),
     }
 
@@ -182,32 +194,33 @@ def measure_paced(bench: Bench) -> Measured:
 def measure_overload(bench: Bench) -> Measured:
     """Twice its own peak: what is still judged, and how fast and how the rest is refused."""
     with running(bench) as load:
-        peak = load.load(seconds=bench.brief)
-        outcome = load.load(seconds=bench.brief, rate=2 * peak.per_second, connections=192)
+        peak = load.load(seconds=bench.brief).steady(bench.brief) or _SLOWEST
+        outcome = load.load(seconds=bench.brief, rate=2 * peak, connections=192)
     refused = [row for row in outcome.rows() if row["status"] in _REFUSED]
     took = latencies([row["done"] - row["sent"] for row in refused])
-    within = [row for row in outcome.rows(status=200) if row["done"] <= bench.brief]
     return {
         **summary(outcome),
-        "peak_per_second": round(peak.per_second, 2),
-        "offered_per_second": round(2 * peak.per_second, 2),
-        "goodput_over_peak": round(len(within) / bench.brief / max(peak.per_second, 1e-9), 3),
+        "peak_per_second": round(peak, 2),
+        "offered_per_second": round(2 * peak, 2),
+        "goodput_over_peak": round(outcome.steady(bench.brief) / peak, 3),
         "refused": len(refused),
         **{f"refusal_{name}": value for name, value in took.items()},
-        "refusals_with_retry_after": round(sum(row["retry_after"] for row in refused) / max(len(refused), 1), 4),
+        "refusals_with_retry_after": round(sum(row["retry_after"] > 0 for row in refused) / max(len(refused), 1), 4),
         "broken": len(outcome.rows(status=0)),
     }
 
 
 def measure_corrupt(bench: Bench) -> Measured:
-    """One picture of a hundred is broken: it is refused, and nothing beside it fails."""
+    """One picture of a hundred is broken, more where few would come: it is refused, and nothing beside it fails."""
     with running(bench) as load:
-        outcome = load.load(seconds=bench.brief, corrupt_every=100)
+        every = min(100, max(10, round(load.rate * bench.brief / _BROKEN_WANTED)))
+        outcome = load.load(seconds=bench.brief, corrupt_every=every)
     looked_at = [row for row in outcome.rows() if row["status"] not in _REFUSED]
     broken = [row for row in looked_at if row["kind"] == "corrupt"]
     neighbours = [row for row in looked_at if row["kind"] != "corrupt"]
     return {
         **summary(outcome),
+        "corrupt_every": every,
         "corrupt": len(broken),
         "corrupt_refused": round(sum(400 <= row["status"] < 500 for row in broken) / len(broken), 4)
         if broken
@@ -219,7 +232,7 @@ def measure_corrupt(bench: Bench) -> Measured:
 def measure_mixed(bench: Bench) -> Measured:
     """Many listings of many sizes, 320 px to 12 megapixels: does memory stay where it is?"""
     with running(bench) as load:
-        outcome = load.load("mixed", count=bench.mixed, seconds=120 * bench.minutes)
+        outcome = load.load("mixed", count=bench.mixed, seconds=60 * bench.minutes)
     return {
         **summary(outcome),
         "asked_for": bench.mixed,

@@ -21,7 +21,8 @@ from benchmarks.speed.service import ROOT, Service, get
 from service.demo.server import free_port, stop
 
 REQUIREMENTS = ("infinity-emb[server,torch]==0.0.78", "transformers>=4.47,<5", "numpy<2")
-_PATIENCE = 300.0
+_PATIENCE = 120.0
+_LONGEST_CALL = 900.0
 
 
 class PeerMissing(Exception):
@@ -63,7 +64,10 @@ def _install(environment: Path, python: Path) -> None:
 
 
 def _call(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, text=True)
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, text=True, timeout=_LONGEST_CALL)
+    except subprocess.TimeoutExpired as error:
+        raise PeerMissing(f"{' '.join(command[1:4])} was not done after {error.timeout:.0f} s") from error
     if done.returncode:
         said = done.stderr.strip().splitlines()[-3:] or ["nothing"]
         raise PeerMissing(f"{' '.join(command[1:4])} ended with {done.returncode} and said: {' / '.join(said)}")

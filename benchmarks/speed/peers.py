@@ -24,6 +24,8 @@ from benchmarks.speed.service import ROOT
 
 Speed = tuple[float, float]
 """Pictures a second, and core-milliseconds a picture."""
+_BESIDES = 180.0
+"""Seconds that a peer may take to start, to export its model and to embed its first pictures."""
 
 
 def measure(bench: Bench) -> Measured:
@@ -41,6 +43,7 @@ def measure(bench: Bench) -> Measured:
             speeds[name] = peer()
         except PeerMissing as error:
             reasons[name] = str(error)
+        print(f"  {name}: {speeds.get(name) or reasons[name]}", flush=True)
     ours.append(_ours(bench))
     rate, core_ms = (fmean(column) for column in zip(*ours, strict=True))
     return {
@@ -66,7 +69,12 @@ def _speed(outcome: Outcome) -> Speed:
 def _loop(name: str, bench: Bench) -> Speed:
     command = [sys.executable, "-m", "benchmarks.speed.loops", name, str(bench.supply), str(bench.brief)]
     environ = {**os.environ, "OMP_NUM_THREADS": str(cores())}
-    done = subprocess.run(command, check=False, capture_output=True, cwd=ROOT, env=environ)
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, cwd=ROOT, env=environ, timeout=bench.brief + _BESIDES
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PeerMissing(f"it was not done after {error.timeout:.0f} s") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise PeerMissing(f"it ended with {done.returncode} and said: {' '.join(said)}")
@@ -81,8 +89,8 @@ def _server(bench: Bench) -> Speed:
             plan = Plan(server.url, "", str(bench.supply), "plain", bench.connections, seconds, first, count)
             return run(server, replace(plan, speaks="embeddings"))
 
-        load(600.0, 0, bench.connections)
+        load(bench.warming, 0, bench.connections)
         outcome = load(bench.brief, bench.connections)
-    if not outcome.good:
+    if outcome.good == 0:
         raise PeerMissing(f"it answered {sorted(set(outcome.answers['status']))}")
     return _speed(outcome)

@@ -62,7 +62,7 @@ def _latency(parts: Mapping[str, Mapping[str, Any]]) -> Figure | None:
             axes.plot(
                 values, [100 * (place + 1) / len(values) for place in range(len(values))], color=colour, label=label
             )
-    if lone := parts.get("paced", {}).get("lone_ms"):
+    if lone := parts.get("paced", {}).get("lone_p50_ms"):
         axes.axvline(lone, color=_PALE, linestyle=":", label="a lone picture, median")
     axes.set(xlabel="milliseconds", ylabel="% of listings answered", xscale="log", ylim=(0, 101))
     axes.legend(frameon=False)

@@ -86,7 +86,7 @@ def outcome(**changed) -> Outcome:
         "sent": [0.0, 0.1, 1.0, 1.0],
         "done": [0.1, 0.3, 1.4, 1.01],
         "status": [200, 200, 200, 503],
-        "retry_after": [False, False, False, True],
+        "retry_after": [0.0, 0.0, 0.0, 1.0],
         "flagged": [False, True, True, False],
         "found": [False, False, True, False],
     }
@@ -161,7 +161,7 @@ def test_plots_are_drawn_of_what_was_measured(tmp_path):
     assert sum(over["rate"]) > 0
     parts = {
         "sustained": {"over_time": over, "latencies_ms": [1.0, 2.0], "tiers_core_ms": {"embed": 9.0, "the rest": 1.0}},
-        "paced": {"latencies_ms": [1.0, 1.5], "lone_ms": 1.2},
+        "paced": {"latencies_ms": [1.0, 1.5], "lone_p50_ms": 1.2},
         "peers": {"ours_per_second": 30.0, "per_second": {"eager": 10.0}},
     }
     assert {path.name for path in plots.draw(parts, tmp_path)} == {
