@@ -7,6 +7,7 @@ the index's log of changes, so that its vectors go as well. Knows no roles: who 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -110,13 +111,17 @@ class Brands:
             changes.touch(connection)
         return _found(row)
 
-    def delete(self, brand_id: str) -> None:
-        """Remove the brand and its references from SQL, and log that for the indexes; `NotFound`."""
+    def delete(self, brand_id: str, first: Callable[[], object] = lambda: None) -> None:
+        """Remove the brand and its references from SQL, and log that for the indexes; `NotFound`.
+
+        `first` is called once nobody can give the brand anything any more, and while all it has is still there.
+        """
         with self._database.write() as connection:
-            statement = sa.delete(BRANDS).where(BRANDS.c.id == brand_id).returning(BRANDS.c.pk)
-            pk = connection.scalar(statement)
+            pk = connection.scalar(sa.select(BRANDS.c.pk).where(BRANDS.c.id == brand_id).with_for_update())
             if pk is None:
                 raise _not_found()
+            first()
+            connection.execute(sa.delete(BRANDS).where(BRANDS.c.pk == pk))
             changes.record(connection, [changes.Change(brand_pk=pk, reference_pk=None)])
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Brand:

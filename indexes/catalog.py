@@ -139,6 +139,12 @@ class Catalog:
             found = connection.execute(query.order_by(REFERENCES.c.pk).limit(limit))
             return [(row.pk, row.kind, row.sha256) for row in found]
 
+    def pictures_of_brand(self, brand_id: str) -> frozenset[str]:
+        """The SHA-256 of every reference of a brand."""
+        query = sa.select(REFERENCES.c.sha256).join(BRANDS).where(BRANDS.c.id == brand_id)
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(query))
+
     def lacking(self, space: Space) -> int:
         """How many active references have no vectors in `space`."""
         return Embeddings(self._database, space).missing()

@@ -34,7 +34,7 @@ _SPARE: Final = 512 << 20
 _LOW: Final = 0.9
 """Share of the room that is left taken when some of it has to be made free."""
 _FULL: Final = 0.97
-_REST: Final = 60.0  # seconds in which nothing is written after the disk refused
+_REST: Final = 60.0  # seconds in which nothing is described ahead, or written, after the disk refused
 _FRESH: Final = 3600.0  # seconds for which a file that was read counts as just read
 _ABANDONED: Final = 86_400.0  # seconds after which another version, or an unfinished file, is nobody's
 _AT_ONCE: Final = 500
@@ -51,6 +51,7 @@ class Shelves:
         self._lock = threading.Lock()
         self._bytes = 0
         self._resting = 0.0
+        self._cramped = False
         self._current: set[str] = set()
 
     @property
@@ -66,7 +67,8 @@ class Shelves:
     @property
     def roomy(self) -> bool:
         """Whether there is room for what nobody asked for yet; what is made for it pushes nothing out."""
-        return self._bytes < _LOW * self._max_bytes and time.monotonic() >= self._resting
+        room = self._bytes < _LOW * self._max_bytes and not self._cramped
+        return room and time.monotonic() >= self._resting
 
     def shelf(self, name: str, version: str) -> Shelf:
         """The shelf `name` (small letters) of things made in the way `version`; those of other ways are not on it."""
@@ -92,21 +94,23 @@ class Shelves:
         if left > self._max_bytes * _LOW:
             left = self._make_room(left)
         with self._lock:
-            self._bytes = left
+            self._bytes, self._cramped = left, False
 
     def note(self, written: int) -> bool:
         """Whether `written` more bytes may be written now; then they are counted."""
         with self._lock:
-            if self._bytes + written > self._max_bytes or time.monotonic() < self._resting:
+            fits = self._bytes + written <= self._max_bytes
+            self._cramped |= not fits
+            if not fits or time.monotonic() < self._resting:
                 return False
             self._bytes += written
         return True
 
-    def rest(self, error: OSError) -> None:
-        """The disk refused."""
+    def rest(self, why: str) -> None:
+        """The disk refused, or has no room to spare."""
         with self._lock:
             self._resting = time.monotonic() + _REST
-        _LOG.warning("%s takes no files (%s); pictures are described anew meanwhile", self._folder, error.strerror)
+        _LOG.warning("%s takes no files (%s); pictures are described anew meanwhile", self._folder, why)
 
     def _all(self) -> list[Path]:
         try:
@@ -172,7 +176,10 @@ class Shelf:
         path = _path(self._folder, sha256)
         temporary = path.with_name(f".{secrets.token_hex(8)}")
         try:
-            if _free(self._shelves_folder) < _SPARE or not self._shelves.note(_DIGEST + len(data)):
+            if _free(self._shelves_folder) < _SPARE:
+                self._shelves.rest(f"its disk has less than {_SPARE >> 20} MiB left")
+                return
+            if not self._shelves.note(_DIGEST + len(data)):
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -185,7 +192,7 @@ class Shelf:
                     temporary.unlink()
                 raise
         except OSError as error:
-            self._shelves.rest(error)
+            self._shelves.rest(error.strerror or str(error))
 
     def discard(self, sha256: str) -> None:
         """Remove what is kept of this picture."""

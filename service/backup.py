@@ -34,6 +34,7 @@ _NAMED_BY: Final = {
     "listing_images": ("sha256",),
     "brand_rights": ("document_sha256",),
     "negatives": ("sha256",),
+    "case_pictures": ("sha256",),
     "proofs": ("stored_sha256", "preview_sha256"),
 }
 """Columns that name files in the store, by table."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the runtime has this put together
 
 _LOG = logging.getLogger("brandwarden.describing")
 _STRETCH: Final = 2.0  # seconds at a time
+_PAUSE: Final = 60.0  # seconds, after the picture store refused
 _PAGE: Final = 200
 
 
@@ -82,6 +83,7 @@ class Describing:
         self._photos = Descriptions(blobs, PhotoVerifier().enrol, max_bytes=0, limits=VETTED, kept=kept_photos(shelves))
         self._marks = Descriptions(blobs, LogoVerifier().enrol, max_bytes=0, limits=VETTED, kept=kept_marks(shelves))
         self._after = 0
+        self._paused = 0.0
         self._closed = False
 
     def go_on(self) -> int:
@@ -106,15 +108,18 @@ class Describing:
             yield from page
 
     def _resting(self) -> bool:
-        return self._closed or self._busy() or not self._shelves.roomy
+        late = time.monotonic() < self._paused
+        return self._closed or late or self._busy() or not self._shelves.roomy
 
     def _keep(self, kind: Kind, sha256: str) -> bool:
         descriptions: Descriptions[PhotoDescription] | Descriptions[LogoTemplate]
         descriptions = self._photos if kind == "photo" else self._marks
         try:
             return descriptions.keep(sha256)
-        except StorageFailed:  # the store is away, which says nothing of this picture
-            raise
+        except StorageFailed as error:  # the store is away, or has this one out of reach: the others are not held up
+            self._paused = time.monotonic() + _PAUSE
+            _LOG.warning("references are described ahead again in %g s: %s", _PAUSE, error)
+            return False
         except Exception as error:  # noqa: BLE001  # whoever needs this one is told; the others go on
             _LOG.info("the picture %s is not described ahead: %s", sha256, error)
             return False

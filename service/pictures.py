@@ -33,6 +33,7 @@ class PictureKeeper:
         self._blobs, self._in_use, self._forget = blobs, in_use, forget
         self._lock = threading.Lock()
         self._pins: Counter[str] = Counter()
+        self._owed: set[str] = set()
 
     @contextlib.contextmanager
     def keep(self, pictures: dict[str, bytes]) -> Iterator[None]:
@@ -57,9 +58,26 @@ class PictureKeeper:
         self._unpin(pictures)
 
     def release(self, sha256s: Collection[str]) -> int:
-        """Remove those pictures that no row names and nobody is about to name; returns how many went."""
-        left = sorted(sha256s)
-        return sum(self._release(left[start : start + _AT_ONCE]) for start in range(0, len(left), _AT_ONCE))
+        """Remove those pictures that no row names and nobody is about to name; returns how many went.
+
+        Where the store or the database refuses, what is left is remembered for `settle`.
+        """
+        left, gone = sorted(sha256s), 0
+        while left:
+            try:
+                gone += self._release(left[:_AT_ONCE])
+            except BaseException:
+                with self._lock:
+                    self._owed.update(left)
+                raise
+            left = left[_AT_ONCE:]
+        return gone
+
+    def settle(self) -> int:
+        """Remove what could not be removed when it was asked; returns how many went."""
+        with self._lock:
+            owed, self._owed = self._owed, set()
+        return self.release(owed)
 
     def _release(self, sha256s: Collection[str]) -> int:
         with self._lock:
@@ -74,9 +92,9 @@ class PictureKeeper:
     def _remove(self, sha256s: Collection[str]) -> dict[str, bytes]:
         removed = {}
         for sha256 in sha256s:
-            with contextlib.suppress(BlobMissing):
+            with contextlib.suppress(BlobMissing):  # not there, or damaged: there is nothing to put back, and it goes
                 removed[sha256] = self._blobs.get(sha256)
-                self._blobs.delete(sha256)
+            self._blobs.delete(sha256)
             self._forget(sha256)  # last: who derives something afterwards sees that the picture is gone
         return removed
 

@@ -380,6 +380,7 @@ class Runtime(Takedown):
         self.negatives.forget_spaces_but({space.id for space in self.spaces.records.all()})
         self.webhooks.purge()
         self.nulls.learn_when_due()
+        self.pictures.settle()
 
     def _rejudge(self, space_id: str, match: Match, shift: float) -> Judgement | None:
         """A match judged again by the calibration of its space, lowered by `shift`."""

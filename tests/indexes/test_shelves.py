@@ -134,6 +134,27 @@ def test_no_room_at_all_keeps_nothing(folder):
     assert not shelves.roomy
 
 
+def test_what_does_not_fit_is_not_made_ahead_again_and_again(folder):
+    """Only a tidying may make room for it."""
+    shelves = Shelves(folder, max_bytes=2 * len(DATA))
+    shelf = shelves.shelf("photo", "1")
+    assert shelves.roomy
+    shelf.write(sha(1), DATA * 3)
+    assert not shelf.has(sha(1))
+    assert not shelves.roomy
+    shelf.write(sha(2), DATA)  # what is asked for and fits is kept all the same
+    assert shelf.read(sha(2)) == DATA
+    shelves.tidy(everything)
+    assert shelves.roomy
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_what_cannot_be_made_again(shelves, shelf, folder, monkeypatch):
+    monkeypatch.setattr("indexes.shelves._SPARE", 1 << 60)
+    shelf.write(sha(1), DATA)
+    assert files(folder) == []
+    assert not shelves.roomy  # nothing is described for the bin
+
+
 def test_what_was_read_longest_ago_makes_room(folder):
     shelves = Shelves(folder, max_bytes=10 * (len(DATA) + 16))
     shelf = shelves.shelf("photo", "1")

@@ -9,6 +9,7 @@ import time
 import pytest
 from skimage import data
 
+from indexes.errors import StorageFailed
 from indexes.shelves import Shelves
 from service.backup import write_backup
 from service.describing import Describing
@@ -106,6 +107,33 @@ def test_a_lost_picture_keeps_none_of_the_others_from_being_described(quiet, ahe
     quiet.blobs.delete(first)
     assert ahead.describing.go_on() == 2
     assert first not in ahead.names()
+
+
+def test_a_picture_out_of_the_stores_reach_holds_up_none_of_the_others(quiet, ahead, monkeypatch):
+    """A bucket may refuse one object for good; nobody is told so once a second."""
+    monkeypatch.setattr("service.describing._PAUSE", 0.0)
+    first, get = quiet.catalog.pictures(0, 1)[0][2], quiet.blobs.get
+
+    def refuse(sha256):
+        if sha256 == first:
+            raise StorageFailed("the store has archived it")
+        return get(sha256)
+
+    monkeypatch.setattr(quiet.blobs, "get", refuse)
+    assert ahead.describing.go_on() == 2
+    assert first not in ahead.names()
+
+
+def test_a_store_that_is_away_is_left_alone_for_a_while(quiet, ahead, monkeypatch):
+    asked = []
+
+    def refuse(sha256):
+        asked.append(sha256)
+        raise StorageFailed("the store is away")
+
+    monkeypatch.setattr(quiet.blobs, "get", refuse)
+    assert [ahead.describing.go_on() for _ in range(3)] == [0, 0, 0]
+    assert len(asked) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_left_alone(quiet, ahead):

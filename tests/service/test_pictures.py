@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from indexes.blobs import BlobStore
+from indexes.errors import StorageFailed
 from service.pictures import PictureKeeper
 from service.retention import pictures_in_use
 
@@ -91,6 +92,36 @@ def test_what_was_named_while_it_was_removed_is_put_back(blobs, rows):
     blobs.put(DATA)
     assert PictureKeeper(blobs, NamedJustNow().in_use).release([SHA]) == 0
     assert blobs.get(SHA) == DATA
+
+
+def test_what_the_store_refused_to_remove_is_removed_later(rows, tmp_path):
+    class Refusing(BlobStore):
+        refuses = True
+
+        def delete(self, sha256):
+            if self.refuses:
+                raise StorageFailed("the store is away for a moment")
+            super().delete(sha256)
+
+    store = Refusing(tmp_path.as_uri())
+    keeper = PictureKeeper(store, rows.in_use)
+    names = [store.put(b"%d" % number) for number in range(20)]
+    with pytest.raises(StorageFailed):
+        keeper.release(names)
+    with pytest.raises(StorageFailed):
+        keeper.settle()
+    store.refuses = False
+    rows.named.add(names[3])  # somebody sent it again meanwhile
+    assert keeper.settle() == 19
+    assert [name for name in names if store.exists(name)] == [names[3]]
+    assert keeper.settle() == 0
+
+
+def test_a_picture_that_is_damaged_in_the_store_goes_as_well(keeper, blobs, tmp_path):
+    blobs.put(DATA)
+    (tmp_path / SHA[:2] / SHA).write_bytes(b"something else")
+    keeper.release([SHA])
+    assert not blobs.exists(SHA)
 
 
 def test_a_whole_catalogue_of_pictures_goes_at_once(blobs, database):

@@ -11,6 +11,7 @@ import pytest
 
 from indexes.database import utc_now
 from indexes.errors import NotFound
+from service.backup import write_backup
 from tests.photographs import jpeg
 
 PICTURE = hashlib.sha256(jpeg("coffee", 70)).hexdigest()
@@ -86,6 +87,13 @@ def test_an_erased_listing_leaves_what_an_open_case_needs(client, runtime, open_
     assert not runtime.blobs.exists(PICTURE)
     with pytest.raises(NotFound):
         runtime.cases.get(open_case)
+
+
+def test_a_backup_holds_what_only_a_case_names(client, runtime, open_case, tmp_path):
+    assert client.delete("/v1/listings/default/A-1").status_code == 204
+    manifest = write_backup(runtime.database, runtime.blobs, tmp_path / "backup.tar", lambda *_: None)
+    assert {f"pictures/{PICTURE}", f"pictures/{REFERENCE}"} <= manifest.files.keys()
+    assert manifest.missing == []
 
 
 def test_an_erased_listing_takes_the_pictures_of_what_is_over(client, runtime, open_case):
