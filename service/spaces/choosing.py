@@ -7,11 +7,13 @@ setting it was promoted under: as long as that is the setting in force, the row 
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from indexes.errors import SpaceMismatch
 from service.settings import Settings
 from service.spaces.loading import LoadedSpace, Loads, Model, ModelRefused
+from service.spaces.records import Space
 from service.spaces.spaces import Spaces
 from vision.embedders import load_embedder
 from vision.embedding import Embedder
@@ -58,10 +60,15 @@ def loader(settings: Settings, given: Embedder | None, loads: Loads | None) -> L
 def open_first(spaces: Spaces, asked: Configured, *, repairing: bool) -> LoadedSpace:
     """Load and start the space this process begins with.
 
-    Where the active row's model cannot be loaded any more, `SpaceMismatch`; a command that is `repairing` takes the
-    one the settings name instead.
+    Its index is opened while the model loads, where SQL says beforehand which it will be. Where the active row's model
+    cannot be loaded any more, `SpaceMismatch`; a command that is `repairing` takes the one the settings name instead.
     """
-    first = spaces.add(_chosen(spaces, asked, repairing=repairing))
+    row = _row(spaces, asked)
+    with ThreadPoolExecutor(1, thread_name_prefix="index-opener") as beside:
+        opening = None if row is None else beside.submit(spaces.open_index, row.vector_space)
+        model = spaces.try_model(asked.model) if row is None else _model(spaces, row, asked, repairing=repairing)
+        index = opening.result() if opening is not None else None
+        first = spaces.add(model, index)
     spaces.start(first)
     return first
 
@@ -73,17 +80,20 @@ def record_first(spaces: Spaces, asked: Configured) -> None:
         spaces.records.configure(first.model.identity, asked.setting)
 
 
-def _chosen(spaces: Spaces, asked: Configured, *, repairing: bool) -> Model:
+def _row(spaces: Spaces, asked: Configured) -> Space | None:
+    """What SQL says is active, where that counts."""
     active = spaces.records.active()
-    if active is None or active.setting != asked.setting:
-        return spaces.try_model(asked.model)
+    return active if active is not None and active.setting == asked.setting else None
+
+
+def _model(spaces: Spaces, row: Space, asked: Configured, *, repairing: bool) -> Model:
     try:
-        return spaces.model_of(active)
+        return spaces.model_of(row)
     except ModelRefused as error:
         if repairing:
             _LOG.warning("%s", error)
             return spaces.try_model(asked.model)
         raise SpaceMismatch(
-            f"{error} The active space {active.id} cannot serve. To serve {asked.model} instead, run "
+            f"{error} The active space {row.id} cannot serve. To serve {asked.model} instead, run "
             "`brandwarden rebuild` first."
         ) from error

@@ -19,6 +19,7 @@ from indexes.database import Database, utc_now
 from indexes.errors import NotFound
 from service.errors import StateConflict
 from service.spaces.tables import SPACE_EVENTS, SPACES
+from vision.embedding import Space as VectorSpace
 
 SpaceStatus: TypeAlias = Literal["preparing", "ready", "shadow", "active", "retired", "failed"]
 CANDIDATES: frozenset[SpaceStatus] = frozenset({"preparing", "ready", "shadow"})
@@ -44,6 +45,11 @@ class Space:
     share: float
     created_at: datetime
     changed_at: datetime
+
+    @property
+    def vector_space(self) -> VectorSpace:
+        """The identity of its vectors."""
+        return VectorSpace(self.id, self.model, self.photo_dim, self.logo_dim)
 
 
 @dataclass(frozen=True, slots=True)

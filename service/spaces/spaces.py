@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.spaces.loading import LoadedSpace, Loads, Model, ModelRefused, load_model
 from service.spaces.records import Space, SpaceRecords
 from vision.embedding import Kind
+from vision.embedding import Space as VectorSpace
 
 _LOG = logging.getLogger("brandwarden.spaces")
 _RETRY_SECONDS = 30.0
@@ -85,10 +86,16 @@ class Spaces:
             self._tried = load_model(name, self._load, self._settings.expected_shares)
             return self._tried
 
-    def add(self, model: Model) -> LoadedSpace:
-        """Open the index of a model, from a snapshot or from SQL, and keep both."""
+    def add(self, model: Model, index: Gallery | None = None) -> LoadedSpace:
+        """Open the index of a model, from a snapshot or from SQL, and keep both; `index` is one that is open."""
         with self._loading:
-            return self._add(model)
+            return self._add(model, index)
+
+    def open_index(self, space: VectorSpace) -> Gallery:
+        """The index of a space whose model need not be loaded yet."""
+        settings = self._settings
+        allowance = Allowance(settings.index_recall, settings.index_memory_mb * 2**20 or None)
+        return Gallery.open(self._database, space, settings.snapshots_dir, allowance=allowance)
 
     def ensure(self, space: Space) -> LoadedSpace:
         """The space, loaded now if it was not; `ModelRefused` when its model gives another space by now."""
@@ -198,12 +205,10 @@ class Spaces:
             )
         return model
 
-    def _add(self, model: Model) -> LoadedSpace:
+    def _add(self, model: Model, index: Gallery | None = None) -> LoadedSpace:
         if (known := self._loaded.get(model.space.id)) is not None:
             return known
-        settings = self._settings
-        allowance = Allowance(settings.index_recall, settings.index_memory_mb * 2**20 or None)
-        gallery = Gallery.open(self._database, model.space, settings.snapshots_dir, allowance=allowance)
+        gallery = index if index is not None and index.space == model.space else self.open_index(model.space)
         engine = Engine(model.embedder, self._makes_search(model, gallery), model.calibration.version)
         space = LoadedSpace(model, gallery, engine)
         self._loaded[space.id] = space

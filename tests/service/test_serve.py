@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import signal
 import socket
 import sqlite3
@@ -28,13 +30,19 @@ def start(tmp_path):
         process.kill()
 
 
-def test_from_start_to_drain(start):
-    process = start()
-    with process.client() as client:
+def test_from_start_to_drain(start, tmp_path):
+    (tmp_path / "data").mkdir()
+    with contextlib.ExitStack() as opening:
+        lock = opening.enter_context((tmp_path / "data" / "brandwarden.db.migrating").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as another process that migrates holds it: until then nothing is opened
+        process = start()
+        client = opening.enter_context(process.client())
         assert client.get("/healthz").status_code == 200, "it lives while it starts"
         refused = client.get("/v1/brands", headers={"Authorization": "Bearer x"})
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
-        assert 503 in wait_until_ready(client)
+        assert client.get("/readyz").json()["reason"] == "starting"
+    with process.client() as client:
+        wait_until_ready(client)
         key = process.wait_for(r"Operator key, shown this once: (\S+)")
         client.headers["Authorization"] = f"Bearer {key}"
         assert client.post("/v1/brands", json={"name": "Acme"}).status_code == 201

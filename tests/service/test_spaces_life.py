@@ -197,6 +197,28 @@ def test_a_process_that_cannot_follow_says_so_and_takes_no_traffic(settings):
             readiness(there, 200)
 
 
+def test_the_index_is_opened_while_its_model_loads(settings):
+    with serving(settings) as client:
+        kept = add(client, make_brand(client), jpeg("coffee"))
+        prepare(client, "other")
+        step(client, "spc_other", "promote", **WHY)
+    for file in settings.snapshots_dir.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+
+    def load_late(name):
+        """The model does not come before the snapshots were looked at."""
+        until = time.monotonic() + PATIENCE
+        while name == "other" and not any(settings.snapshots_dir.rglob("quarantine")):
+            assert time.monotonic() < until, "the index waited for its model"
+            time.sleep(0.01)
+        return load(name)
+
+    with serving(settings, loads=load_late) as client:
+        space, matches = found(client, jpeg("coffee"))
+        assert (space, kept in matches) == ("spc_other", True)
+
+
 def test_a_setting_changed_by_hand_counts_and_is_remembered(settings):
     with serving(settings) as client:
         add(client, make_brand(client), jpeg("coffee"))
