@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Error, expect
 
 from tests.e2e.conftest import OPERATOR_KEY
 from tests.e2e.shop import COFFEE, jpeg
@@ -46,6 +47,25 @@ def test_a_key_is_shown_once_and_revoked(sign_in, service):
     row.get_by_role("button", name="Revoke").click()
     expect(operator.get_by_text("night shift")).to_have_count(0)
     assert service.keys.find(secret) is None
+
+
+def test_nothing_can_be_pressed_before_the_script_of_the_page_is_there(sign_in, service):
+    """Over a slow line whoever is quicker than the script would send the form past it."""
+    operator, held = sign_in(OPERATOR_KEY), []
+
+    def hold(route) -> None:
+        held.append(route)
+
+    operator.route("**/static/calls.js", hold)
+    operator.goto("/operator/keys", wait_until="commit")
+    make = operator.get_by_role("button", name="Make key")
+    with pytest.raises(Error, match="Timeout"):
+        make.click(timeout=2_000)
+    held[0].continue_()
+    operator.get_by_label("Name", exact=True).fill("day shift")
+    make.click()
+    expect(operator.get_by_role("dialog")).to_be_visible()
+    service.keys.delete(service.keys.find(operator.locator("dialog code").inner_text()).key_id)
 
 
 def test_deliveries_are_listed_with_what_went_wrong(sign_in, tenant, service):
