@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,10 @@ class Load:
 
     def run(self) -> dict[str, Any]:
         """Send everything; the columns, and what the client itself took."""
-        threads = [threading.Thread(target=self._work) for _ in range(self._plan.connections)]
         worked, self._started = time.process_time(), time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(self._plan.connections) as threads:
+            for ended in [threads.submit(self._work) for _ in range(self._plan.connections)]:
+                ended.result()
         return {
             "seconds": time.perf_counter() - self._started,
             "client_core_seconds": time.process_time() - worked,
@@ -120,13 +119,18 @@ class Load:
             if self._plan.rate:
                 time.sleep(max(0.0, due - self._now()))
                 self._answers.append(self._post(connection, number, due, sent))
-                continue
-            while (now := self._now()) < self._plan.seconds:
-                self._answers.append(answer := self._post(connection, number, now, sent))
-                if not answer.retry_after:
-                    break
-                time.sleep(min(answer.retry_after, _LONGEST_REST, max(0.0, self._plan.seconds - self._now())))
+            elif not self._insist(connection, number, sent):
+                break
         connection.close()
+
+    def _insist(self, connection: http.client.HTTPConnection, number: int, sent: Sent) -> bool:
+        """Send a listing until it is let in; False when the time is over."""
+        while (now := self._now()) < self._plan.seconds:
+            self._answers.append(answer := self._post(connection, number, now, sent))
+            if not answer.retry_after:
+                return True
+            time.sleep(min(answer.retry_after, _LONGEST_REST, max(0.0, self._plan.seconds - self._now())))
+        return False
 
     def _post(self, connection: http.client.HTTPConnection, number: int, due: float, sent: Sent) -> Answer:
         body, started = self._body(number, sent.data), self._now()

@@ -97,6 +97,7 @@ def outcome(**changed) -> Outcome:
     fields = {
         "answers": answers,
         "seconds": 2.0,
+        "watched_seconds": 2.5,
         "client_core_seconds": 0.2,
         "service_core_seconds": 0.6,
         "others_core_seconds": 0.0,

@@ -78,6 +78,17 @@ def test_a_refused_listing_is_sent_again_after_the_time_it_was_told(supply):
         assert loaded(url, supply, seconds=30, count=2) == [(0, 503), (0, 200), (1, 200)]
 
 
+def test_when_the_time_is_over_nothing_more_is_taken(supply):
+    with answering([200]) as url:
+        numbers = [number for number, _ in loaded(url, supply, seconds=0.2)]
+    assert numbers == list(range(len(numbers)))
+
+
+def test_a_load_that_breaks_says_so(supply):
+    with answering([200]) as url, pytest.raises(ValueError, match="more entries"):
+        loaded(url, supply, seconds=30, first=10_000_000)
+
+
 def test_an_open_load_goes_on_with_the_next(supply):
     with answering([503, 200]) as url:
         assert loaded(url, supply, seconds=30, count=2, rate=1000) == [(0, 503), (1, 200)]
