@@ -50,9 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     results.mkdir(parents=True, exist_ok=True)
     kept_in = results / "speed.json"
     console.print("catalogue and pictures ...")
-    folder, supply = catalogue.prepare(
-        options.cache.absolute(), options.references, max(300, round(240 * options.minutes))
-    )
+    entries = max(300, round(240 * options.minutes))
+    folder, supply = catalogue.prepare(options.cache.absolute(), options.references, entries)
     bench = parts.Bench(
         folder,
         supply,
@@ -62,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         options.connections,
         options.mixed,
         options.peers.absolute(),
+        entries,
     )
     wanted = options.only or list(_PARTS)
     for name in wanted:

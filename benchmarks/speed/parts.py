@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -56,6 +56,8 @@ class Bench:
     mixed: int
     peers: Path
 
+    lap: int
+    """Photographs that plain pictures are cut from: number n + lap is another window of the photograph of n."""
     few: int = 100
     """Listings sent one after another, or to warm a service, where there is time for so many."""
 
@@ -105,6 +107,10 @@ class Running:
             self._next = max([self._next - 1, *outcome.answers["number"]]) + 1
         return outcome
 
+    def lap(self, number: int) -> None:
+        """Begin with the first photograph again, in windows that were not sent yet: loads then cost the same."""
+        self._next = number * self._bench.lap
+
 
 @contextlib.contextmanager
 def running(bench: Bench) -> Iterator[Running]:
@@ -143,7 +149,7 @@ def measure_idle(bench: Bench) -> Measured:
         "tiers_ms": tiers(alone),
         "tiers_core_ms": tiers_of_cores(alone),
         "copies_judged": len(found),
-        "recall": round(sum(found.values()) / len(found), 4) if found else None,
+        "recall": _share(found.values()),
         "copies_found": {str(number): hit for number, hit in found.items()},
     }
 
@@ -161,7 +167,7 @@ def measure_sustained(bench: Bench) -> Measured:
         "connections": bench.connections,
         "copies_among_them": len(among),
         "copies_judged": len(found),
-        "recall": round(sum(found.values()) / len(found), 4) if found else None,
+        "recall": _share(found.values()),
         "rss_drift": round(drift(outcome.sample), 4),
         "tiers_ms": tiers(outcome),
         "tiers_core_ms": tiers_of_cores(outcome),
@@ -175,8 +181,11 @@ def measure_sustained(bench: Bench) -> Measured:
 def measure_paced(bench: Bench) -> Measured:
     """At 70 % of its own peak, listings coming at random moments: latency beside that of a lone picture."""
     with running(bench) as load:
+        load.lap(1)
         alone = load.load(count=bench.few, seconds=bench.brief / 2, connections=1)
+        load.lap(2)
         peak = load.load(seconds=bench.brief).steady(bench.brief) or _SLOWEST
+        load.lap(3)
         paced = load.load(seconds=2 * bench.brief, rate=0.7 * peak, connections=64)
     lone = latencies([row["done"] - row["sent"] for row in alone.rows(status=200)])
     figures = summary(paced)
@@ -194,7 +203,9 @@ def measure_paced(bench: Bench) -> Measured:
 def measure_overload(bench: Bench) -> Measured:
     """Twice its own peak: what is still judged, and how fast and how the rest is refused."""
     with running(bench) as load:
+        load.lap(1)
         peak = load.load(seconds=bench.brief).steady(bench.brief) or _SLOWEST
+        load.lap(2)
         outcome = load.load(seconds=bench.brief, rate=2 * peak, connections=192)
     refused = [row for row in outcome.rows() if row["status"] in _REFUSED]
     took = latencies([row["done"] - row["sent"] for row in refused])
@@ -205,7 +216,7 @@ def measure_overload(bench: Bench) -> Measured:
         "goodput_over_peak": round(outcome.steady(bench.brief) / peak, 3),
         "refused": len(refused),
         **{f"refusal_{name}": value for name, value in took.items()},
-        "refusals_with_retry_after": round(sum(row["retry_after"] > 0 for row in refused) / max(len(refused), 1), 4),
+        "refusals_with_retry_after": _share([row["retry_after"] > 0 for row in refused]),
         "broken": len(outcome.rows(status=0)),
     }
 
@@ -222,9 +233,7 @@ def measure_corrupt(bench: Bench) -> Measured:
         **summary(outcome),
         "corrupt_every": every,
         "corrupt": len(broken),
-        "corrupt_refused": round(sum(400 <= row["status"] < 500 for row in broken) / len(broken), 4)
-        if broken
-        else None,
+        "corrupt_refused": _share([400 <= row["status"] < 500 for row in broken]),
         "neighbours_failed": sum(row["status"] != 200 for row in neighbours),
     }
 
@@ -251,6 +260,11 @@ def measure_large(bench: Bench) -> Measured:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _share(hits: Collection[bool]) -> float | None:
+    """How many of them are hits; None of nothing."""
+    return round(sum(hits) / len(hits), 4) if hits else None
 
 
 def _thinned(outcome: Outcome, most: int = 400) -> list[float]:
