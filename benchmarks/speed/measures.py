@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from benchmarks.speed.client import GRACE, Plan
 from benchmarks.speed.service import ROOT, Sample, Service
 
 _TIER = re.compile(r'^brandwarden_tier_seconds_sum\{tier="(\w+)"\}$')
+REFUSED = (429, 503)
 _WARM = 0.1
 """Share of a load at its beginning in which memory still grows into its caches."""
 
@@ -119,6 +120,22 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "copies": sum(kind == "copy" for kind in outcome.answers["kind"]),
         "others_flagged": sum(row["flagged"] for row in good if row["kind"] != "copy"),
     }
+
+
+def refusals(outcome: Outcome) -> dict[str, Any]:
+    """How many were refused for want of room, how long that took, and the share that was told when to come again."""
+    refused = [row for row in outcome.rows() if row["status"] in REFUSED]
+    took = latencies([row["done"] - row["sent"] for row in refused])
+    return {
+        "refused": len(refused),
+        **{f"refusal_{name}": value for name, value in took.items()},
+        "refusals_with_retry_after": share([row["retry_after"] > 0 for row in refused]),
+    }
+
+
+def share(hits: Collection[bool]) -> float | None:
+    """How many of them are hits; None of nothing."""
+    return round(sum(hits) / len(hits), 4) if hits else None
 
 
 def latencies(seconds: Sequence[float]) -> dict[str, float]:

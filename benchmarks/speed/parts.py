@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,12 +16,15 @@ from typing import Any, TypeAlias
 from benchmarks.speed import catalogue
 from benchmarks.speed.client import Plan
 from benchmarks.speed.measures import (
+    REFUSED,
     Outcome,
     drift,
     latencies,
     over_time,
     recall,
+    refusals,
     run,
+    share,
     summary,
     tier_shares,
     tiers,
@@ -37,7 +40,6 @@ _SLOWEST = 0.05
 """Listings a second that are taken for the peak where none was judged."""
 _BROKEN_WANTED = 20
 """Corrupt pictures that a load should hold, be it short."""
-_REFUSED = (429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def measure_idle(bench: Bench) -> Measured:
         "tiers_ms": tiers(alone),
         "tiers_core_ms": tiers_of_cores(alone),
         "copies_judged": len(found),
-        "recall": _share(found.values()),
+        "recall": share(found.values()),
         "copies_found": {str(number): hit for number, hit in found.items()},
     }
 
@@ -164,10 +166,11 @@ def measure_sustained(bench: Bench) -> Measured:
     found = {**among, **recall(copies)}
     return {
         **summary(outcome),
+        **refusals(outcome),
         "connections": bench.connections,
         "copies_among_them": len(among),
         "copies_judged": len(found),
-        "recall": _share(found.values()),
+        "recall": share(found.values()),
         "rss_drift": round(drift(outcome.sample), 4),
         "tiers_ms": tiers(outcome),
         "tiers_core_ms": tiers_of_cores(outcome),
@@ -207,16 +210,12 @@ def measure_overload(bench: Bench) -> Measured:
         peak = load.load(seconds=bench.brief).steady(bench.brief) or _SLOWEST
         load.lap(2)
         outcome = load.load(seconds=bench.brief, rate=2 * peak, connections=192)
-    refused = [row for row in outcome.rows() if row["status"] in _REFUSED]
-    took = latencies([row["done"] - row["sent"] for row in refused])
     return {
         **summary(outcome),
         "peak_per_second": round(peak, 2),
         "offered_per_second": round(2 * peak, 2),
         "goodput_over_peak": round(outcome.steady(bench.brief) / peak, 3),
-        "refused": len(refused),
-        **{f"refusal_{name}": value for name, value in took.items()},
-        "refusals_with_retry_after": _share([row["retry_after"] > 0 for row in refused]),
+        **refusals(outcome),
         "broken": len(outcome.rows(status=0)),
     }
 
@@ -226,14 +225,14 @@ def measure_corrupt(bench: Bench) -> Measured:
     with running(bench) as load:
         every = min(100, max(10, round(load.rate * bench.brief / _BROKEN_WANTED)))
         outcome = load.load(seconds=bench.brief, corrupt_every=every)
-    looked_at = [row for row in outcome.rows() if row["status"] not in _REFUSED]
+    looked_at = [row for row in outcome.rows() if row["status"] not in REFUSED]
     broken = [row for row in looked_at if row["kind"] == "corrupt"]
     neighbours = [row for row in looked_at if row["kind"] != "corrupt"]
     return {
         **summary(outcome),
         "corrupt_every": every,
         "corrupt": len(broken),
-        "corrupt_refused": _share([400 <= row["status"] < 500 for row in broken]),
+        "corrupt_refused": share([400 <= row["status"] < 500 for row in broken]),
         "neighbours_failed": sum(row["status"] != 200 for row in neighbours),
     }
 
@@ -260,11 +259,6 @@ def measure_large(bench: Bench) -> Measured:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _share(hits: Collection[bool]) -> float | None:
-    """How many of them are hits; None of nothing."""
-    return round(sum(hits) / len(hits), 4) if hits else None
 
 
 def _thinned(outcome: Outcome, most: int = 400) -> list[float]:

@@ -16,6 +16,8 @@ from benchmarks.speed.measures import (
     latencies,
     over_time,
     recall,
+    refusals,
+    share,
     summary,
     tier_shares,
     tiers,
@@ -117,6 +119,16 @@ def test_a_load_is_summed_up():
     assert figures["p50_ms"] == 300.0  # from when it was due, not from when it was sent
     assert figures["others_flagged"] == 1
     assert recall(outcome()) == {49: True}
+
+
+def test_refusals_are_told_with_their_time():
+    told = refusals(outcome())
+    assert (told["refused"], told["refusal_p50_ms"], told["refusals_with_retry_after"]) == (1, 10.0, 1.0)
+    assert share([]) is None
+
+
+def test_steady_is_without_the_beginning_and_the_end():
+    assert outcome().steady(1.2) == pytest.approx(1 / 0.96)  # of 0.1, 0.3 and 1.4 the second
 
 
 def test_tiers_are_the_growth_of_the_metrics_over_the_listings_judged():
