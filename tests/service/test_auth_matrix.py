@@ -155,7 +155,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    settings = Settings(data_dir=tmp_path_factory.mktemp("house"), operator_key=OPERATOR_KEY)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("house"), operator_key=OPERATOR_KEY, compare_seconds=0)
     runtime = Runtime.open(settings, embedder=ThumbnailEmbedder())
     with TestClient(create_app(settings, runtime=runtime)) as client:
         yield House(client)

@@ -196,7 +196,7 @@ def bomb() -> bytes:
     ],
 )
 def test_uploads_that_cannot_be_worked_on_are_refused_at_once(tmp_path, upload, status, slug):
-    settings = Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, catalog_max_rows=50)
+    settings = Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, catalog_max_rows=50, compare_seconds=0)
     runtime = Runtime.open(settings, embedder=ThumbnailEmbedder())
     with TestClient(create_app(settings, runtime=runtime), headers=OPERATOR) as client:
         brand = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
@@ -271,7 +271,7 @@ def pictures():
 def settings(tmp_path, pictures) -> Settings:
     """The picture server is the one private place that may be fetched from."""
     allow = (f"127.0.0.1:{pictures}",)
-    return Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, fetch_allow=allow)
+    return Settings(data_dir=tmp_path / "data", operator_key=OPERATOR_KEY, fetch_allow=allow, compare_seconds=0)
 
 
 def test_a_feed_is_fetched_and_bad_urls_are_row_errors(client, brand, pictures):
