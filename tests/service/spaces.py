@@ -88,6 +88,15 @@ def wait_for(client: TestClient, space: str, status: str) -> dict[str, Any]:
     return shown
 
 
+def wait_for_job(client: TestClient, job: str) -> dict[str, Any]:
+    """Until the job is over, which it says a moment after what it made is there."""
+    until = time.monotonic() + PATIENCE
+    while (shown := client.get(f"/v1/jobs/{job}").json())["state"] in ("queued", "running"):
+        assert time.monotonic() < until, shown
+        time.sleep(0.02)
+    return shown
+
+
 def prepare(client: TestClient, model: str) -> dict[str, Any]:
     """A space of `model` that is ready."""
     started = client.post("/v1/spaces", json={"model": model})

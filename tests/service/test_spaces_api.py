@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from tests.fakes import ThumbnailEmbedder
 from tests.photographs import NAMES, jpeg, mark
-from tests.service.spaces import WHY, active, add, found, prepare, serving, step, wait_for
+from tests.service.spaces import WHY, active, add, found, prepare, serving, step, wait_for, wait_for_job
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def live_through(client, brand):
     started = client.post("/v1/spaces", json={"model": "other"})
     assert started.headers["location"] == f"/v1/jobs/{started.json()['job_id']}"
     ready = wait_for(client, "spc_other", "ready")
-    job = client.get(started.headers["location"]).json()
+    job = wait_for_job(client, started.json()["job_id"])
     assert (job["kind"], job["state"], job["done"], job["total"]) == ("space", "succeeded", 7, 7)
     assert ready["vectors"] == {"photo": 36, "logo": 2}
     assert found(client, jpeg("coffee"))[0] == "spc_thumbnail", "nothing is exchanged before it is asked for"
@@ -154,8 +154,7 @@ def test_a_picture_that_is_gone_is_a_row_error_and_stops_nothing(client, brand):
     add(client, brand, jpeg("rocket"))
     runtime = client.app.state.lifecycle.runtime
     runtime.blobs.delete(runtime.catalog.get(gone).sha256)
-    ready = prepare(client, "other")
-    job = client.get(f"/v1/jobs/{ready['job_id']}").json()
+    job = wait_for_job(client, prepare(client, "other")["job_id"])
     assert [(error["file"], error["problem"]["type"]) for error in job["errors"]] == [
         (gone, "/problems/picture-missing")
     ]
