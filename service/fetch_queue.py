@@ -37,10 +37,20 @@ class FetchQueue:
         if not urls:
             return []
         self._door.admit(len(urls))
-        futures = [self._threads.submit(self._fetcher.fetch, url, max_bytes=self._max_bytes) for url in urls]
+        futures = [self._threads.submit(self._fetch, url) for url in urls]
         for future in futures:
-            future.add_done_callback(lambda _: self._door.leave())
+            future.add_done_callback(self._end)
         return futures
+
+    def _fetch(self, url: str) -> bytes:
+        try:
+            return self._fetcher.fetch(url, max_bytes=self._max_bytes)
+        finally:
+            self._door.leave()  # before anybody sees the answer, so that who does finds the place free
+
+    def _end(self, future: Future[bytes]) -> None:
+        if future.cancelled():  # it never ran
+            self._door.leave()
 
     def close(self) -> None:
         """Finish what is under way, drop what waits."""

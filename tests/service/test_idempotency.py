@@ -143,13 +143,13 @@ def test_a_crash_in_the_middle_frees_the_key_when_its_lease_is_over(database):
 
 def test_long_work_keeps_its_key(database):
     """The lease is renewed while work goes on."""
-    store = Idempotency(database, lease_seconds=0.3)
+    store = Idempotency(database, lease_seconds=1.0)
     scope = {"type": "http", "method": "POST", "path": "/v1/x", "query_string": b"", "scheme": "http"}
     request = Request(scope | {"headers": [(b"idempotency-key", b"k")], "server": ("x", 80)})
     runtime, caller = SimpleNamespace(idempotency=store), SimpleNamespace(key_id="key_1")
 
     async def work():
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(1.6)
         with pytest.raises(StateConflict):
             await asyncio.to_thread(store.begin, Claim("key_1", "POST /v1/x", "k", fingerprint({})))
         return JSONResponse({})

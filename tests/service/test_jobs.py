@@ -91,7 +91,7 @@ def test_a_job_waits_for_a_database_that_is_away(database):
             raise DatabaseAway("gone for a moment")
         context.advance(2, 2)
 
-    with working(database, handler, lease_seconds=0.3) as jobs:
+    with working(database, handler, lease_seconds=1.0) as jobs:
         job = finished(jobs, jobs.start("count", None, {}))
     assert (job.state, seen) == ("succeeded", [0, 1])
 

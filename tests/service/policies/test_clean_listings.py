@@ -21,6 +21,7 @@ def test_clean_listings_do_not_read_the_rules(client, brand, runtime):
         body = {"listing_id": name, "images": [{"data": base64.b64encode(jpeg(name, 70)).decode()}]}
         return client.post("/v1/listings", json=body).json()["decision"]
 
+    runtime.upkeep.close()  # which looks after brands and pictures of its own accord
     tables = ("policies", "brand_rights", "authorisations")
     sa.event.listen(runtime.database.engine, "before_cursor_execute", listen)
     try:
