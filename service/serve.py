@@ -12,27 +12,23 @@ import sys
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import uvicorn
 
+from service.app import create_app
 from service.lifecycle import Lifecycle
 from service.logs import set_up_logs
-from service.metrics import Metrics
 from service.protocol import GuardedProtocol
 from service.runtime import Runtime
 from service.settings import Settings
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 LINGER = 0.5
 """Seconds a draining process goes on answering, so that a load balancer sees `/readyz` turn."""
 KEEP_ALIVE = 20
 HEADER_BYTES = 32 * 1024
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0002
 """How long a thread may keep others from Python. A refusal comes back to the event loop some four times, and with five
-threads at work on pictures the usual 5 ms each would be what it waits for."""
+threads at work on pictures the usual 5 ms each would be what it waits for. Less than this gains nothing more."""
 _PRINT = functools.partial(print, flush=True)
 
 
@@ -74,13 +70,12 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = _PRINT) -> in
     set_up_logs(settings.log_format)
     sys.setswitchinterval(_SWITCH_SECONDS)
 
-    lifecycle = Lifecycle(lambda metrics: _open(settings, metrics, announce), drain_timeout=settings.drain_timeout)
-    lifecycle.start()
-    try:
-        app = _build_app(settings, lifecycle)
-    except BaseException:
-        lifecycle.close()
-        raise
+    def show_operator_key(runtime: Runtime) -> None:
+        if (secret := runtime.keys.ensure_operator()) is not None:
+            announce(f"Operator key, shown this once: {secret}")
+
+    app = create_app(settings, on_open=show_operator_key)
+    lifecycle: Lifecycle = app.state.lifecycle
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -100,16 +95,3 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = _PRINT) -> in
         announce(f"Brandwarden could not start: {lifecycle.failure}")
         return 1
     return 0
-
-
-def _open(settings: Settings, metrics: Metrics, announce: Callable[[str], None]) -> Runtime:
-    runtime = Runtime.open(settings, metrics=metrics)
-    if (secret := runtime.keys.ensure_operator()) is not None:
-        announce(f"Operator key, shown this once: {secret}")
-    return runtime
-
-
-def _build_app(settings: Settings, lifecycle: Lifecycle) -> FastAPI:
-    from service.app import create_app  # noqa: PLC0415  # a second of routes, while the model and the index load
-
-    return create_app(settings, lifecycle=lifecycle)
