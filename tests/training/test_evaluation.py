@@ -60,6 +60,7 @@ def test_a_run_goes_on_where_it_stood(copies) -> None:
     assert len(Kept(plan.kept).read()) == 10
     again = run(plan, lambda done, _total: asked.append(done))
     assert asked == [10, 16]  # what was kept is told first
+    assert len(Kept(plan.kept).read()) == 16  # what was asked again was not written behind the piece of a line
     scores = [[one.right and one.right.score for one in some[0].items] for some in (outcomes, again)]
     assert scores[0] == scores[1]
 

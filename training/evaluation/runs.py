@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack
@@ -120,8 +121,18 @@ class Kept:
             for number, rows in answered.items()
         ]
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        ended = self._ended()
         with self._path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+            file.write(("" if ended else "\n") + "".join(f"{line}\n" for line in lines))
+
+    def _ended(self) -> bool:
+        """Whether the last line is whole: what follows one that was cut off would be lost with it."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) == b"\n"
+        except OSError:  # there is nothing yet
+            return True
 
 
 def digest(*parts: str, code: Sequence[Path] = ()) -> str:
