@@ -208,6 +208,9 @@ def _parse(name: str, raw: str, hint: object) -> object:
     if not isinstance(hint, type):
         raise TypeError(f"settings field {name} has a type that cannot be parsed")
     try:
-        return hint(raw)
+        value = hint(raw)
     except ValueError as error:
         raise SettingsError(f"{name}={raw!r} is not a valid {hint.__name__}.") from error
+    if isinstance(value, int | float) and not value >= 0:  # neither -1 day to keep a listing nor NaN seconds to wait
+        raise SettingsError(f"{name}={raw!r} is less than nothing; give 0 or more.")
+    return value

@@ -93,6 +93,17 @@ def test_a_wrong_setting_is_named(capsys, monkeypatch):
     assert "BRANDWARDEN_PORT" in called(capsys, "brands", "list", status=2).err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("CLEAN_DAYS", "-1"), ("DESCRIPTIONS_MAX_BYTES", "-5"), ("QUEUE_WAIT", "nan"), ("PORT", "-80")]
+)
+def test_no_number_is_less_than_nothing(capsys, monkeypatch, name, value):
+    """Of -1 days somebody may hope that nothing is ever erased; everything would be, at once."""
+    monkeypatch.setenv(f"BRANDWARDEN_{name}", value)
+    complaint = called(capsys, "brands", "list", status=2).err
+    assert f"BRANDWARDEN_{name}='{value}'" in complaint
+    assert complaint.count("\n") == 1
+
+
 def test_a_data_directory_that_cannot_be_made_is_one_line(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     complaint = called(capsys, "brands", "list", "--data-dir", str(tmp_path / "file" / "data"), status=3).err
