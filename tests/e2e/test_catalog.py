@@ -101,6 +101,7 @@ def test_what_is_disabled_is_not_matched_until_it_is_enabled_again(sign_in, tena
 def test_deleting_asks_first_and_works_by_keyboard(sign_in, tenant):
     tenant.add(GOOD["cup.jpg"], title="A cup")
     page = sign_in(tenant.key, "/catalog")
+    expect(page.locator(".card img")).not_to_have_js_property("naturalWidth", 0)  # or it is asked for when it is gone
     delete = page.get_by_role("button", name="Delete A cup")
     delete.focus()
     page.keyboard.press("Enter")
@@ -116,6 +117,28 @@ def test_deleting_asks_first_and_works_by_keyboard(sign_in, tenant):
     expect(page.get_by_role("status")).to_contain_text("A cup was deleted")
     expect(page.get_by_role("heading", name="References")).to_be_focused()
     assert tenant.references() == []
+
+
+def test_what_was_kept_is_not_deleted_with_what_is_deleted_next(sign_in, tenant):
+    """A busy browser says that a dialog was closed when the next one is open already."""
+    for title, picture in (("A cup", "cup.jpg"), ("A cat", "cat.jpg")):
+        tenant.add(GOOD[picture], title=title)
+    page = sign_in(tenant.key, "/catalog")
+    for image in page.locator(".card img").all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+    page.evaluate(
+        """() => {
+          const dialog = document.getElementById("confirm");
+          const press = (name) => document.querySelector(`[aria-label="Delete ${name}"]`).click();
+          press("A cup");
+          dialog.close("keep");
+          press("A cat");
+          dialog.close("delete");
+        }"""
+    )
+    expect(page.get_by_role("status")).to_contain_text("A cat was deleted")
+    expect(page.locator(".card")).to_have_count(1)
+    assert [item["title"] for item in tenant.references()] == ["A cup"]
 
 
 def test_filters_show_one_kind_or_status(sign_in, tenant):

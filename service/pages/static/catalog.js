@@ -9,9 +9,11 @@ const panel = document.getElementById("catalog");
 const transfers = document.getElementById("transfers");
 const confirmation = document.getElementById("confirm");
 const { brand } = panel.dataset;
+let settle = () => {}; // answers whoever asked last
 
 receive(document.getElementById("drop"), document.getElementById("files"), { files: upload });
 resumeJobs(transfers, brand, finished);
+confirmation.addEventListener("close", closed);
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".card [data-action]");
   if (button) act(button.closest(".card"), button.dataset.action);
@@ -57,12 +59,16 @@ const patch = (path, changes) =>
   call(path, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(changes) });
 
 function confirmed(name) {
+  settle(false);
   confirmation.querySelector(".name").textContent = name;
   confirmation.returnValue = "keep";
   confirmation.showModal();
-  return new Promise((resolve) => {
-    confirmation.addEventListener("close", () => resolve(confirmation.returnValue === "delete"), { once: true });
-  });
+  return new Promise((resolve) => (settle = resolve));
+}
+
+/** The browser tells with its next frame that the dialog was closed; by then it may ask about another reference. */
+function closed() {
+  if (!confirmation.open) settle(confirmation.returnValue === "delete");
 }
 
 function complain(error) {
