@@ -7,6 +7,8 @@ listener closes, the runtime closes (snapshot included) and the process ends wit
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import socket
 import sys
 import time
@@ -30,6 +32,8 @@ _SWITCH_SECONDS = 0.0002
 """How long a thread may keep others from Python. A refusal comes back to the event loop some four times, and with five
 threads at work on pictures the usual 5 ms each would be what it waits for. Less than this gains nothing more."""
 _PRINT = functools.partial(print, flush=True)
+_NOT_WAITED = 1
+"""Exit code after a second signal."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -90,7 +94,11 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = _PRINT) -> in
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=2,
     )
-    DrainingServer(config, lifecycle, announce).run()
+    server = DrainingServer(config, lifecycle, announce)
+    server.run()
+    if server.force_exit:  # the threads of the runtime would be waited for; what was acknowledged is on disk
+        logging.shutdown()
+        os._exit(_NOT_WAITED)
     if lifecycle.failure is not None:
         announce(f"Brandwarden could not start: {lifecycle.failure}")
         return 1

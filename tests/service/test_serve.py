@@ -73,6 +73,22 @@ def test_from_start_to_drain(start, tmp_path):
     assert "Traceback" not in output
 
 
+def test_a_second_signal_does_not_wait(start):
+    process = start()
+    with process.client() as client:
+        wait_until_ready(client)
+        host, port = client.base_url.host, client.base_url.port
+        with socket.create_connection((host, port), timeout=PATIENCE) as slow:
+            slow.sendall(f"POST /v1/brands HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n{{".encode())
+            while "brandwarden_requests_in_flight 2.0" not in client.get("/metrics").text:
+                time.sleep(0.02)
+            process.popen.send_signal(signal.SIGTERM)
+            while client.get("/readyz").status_code == 200:
+                time.sleep(0.02)
+            process.popen.send_signal(signal.SIGTERM)
+            assert process.popen.wait(PATIENCE) == 1
+
+
 def test_a_process_that_cannot_open_its_database_ends_and_says_why(start, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
