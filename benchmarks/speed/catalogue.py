@@ -69,7 +69,7 @@ def copied(folder: Path) -> Iterator[Path]:
     A service replaces and removes such files, but never writes into them.
     """
     source = folder / "data"
-    with tempfile.TemporaryDirectory(prefix="run-", dir=folder.parent) as name:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder.parent, ignore_cleanup_errors=True) as name:
         to = Path(name) / "data"
         shutil.copytree(source, to, ignore=shutil.ignore_patterns(*_SHARED))
         for shared in _SHARED:

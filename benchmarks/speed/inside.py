@@ -113,7 +113,7 @@ def main() -> None:
     data_dir, supply, callers, seconds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     warm, warming = int(sys.argv[5]), float(sys.argv[6])
     mixture = Mixture(supply, "plain")
-    with contextlib.closing(Runtime.open(Settings.from_env(data_dir=data_dir))) as runtime:
+    with contextlib.closing(Runtime.open(Settings.from_env(data_dir=data_dir, compare_seconds=0))) as runtime:
         _judge(runtime, mixture, islice(count(), warm), callers=callers, seconds=warming)
         started, worked = time.perf_counter(), time.process_time()
         judged, refused = _judge(runtime, mixture, count(_FIRST), callers=callers, seconds=seconds)

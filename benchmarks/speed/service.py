@@ -97,11 +97,12 @@ class Service:
 def serving(data_dir: Path, key: str | None = None) -> Iterator[Service]:
     """`brandwarden serve` on `data_dir` and a free loopback port, ready; stopped when the block ends.
 
-    `key` is the operator's; a new one unless it is given.
+    `key` is the operator's; a new one unless it is given. References are not compared with those of other brands, as
+    after an import: many of a catalogue's show the same picture and would be held, one after another, during the load.
     """
     port = free_port()
     key, url = key or f"bw_operator_{secrets.token_hex(16)}", f"http://127.0.0.1:{port}"
-    environ = {**os.environ, "BRANDWARDEN_OPERATOR_KEY": key}
+    environ = {**os.environ, "BRANDWARDEN_OPERATOR_KEY": key, "BRANDWARDEN_COMPARE_SECONDS": "0"}
     command = [sys.executable, "-m", "service", "serve", "--port", str(port), "--data-dir", str(data_dir)]
     with (data_dir / "serve.log").open("ab") as log:
         started = time.perf_counter()
