@@ -67,6 +67,8 @@ class Answer:
     flagged: bool = False
     found: bool = False
     """A copy's own reference is among the matches and the listing is flagged."""
+    why: str = ""
+    """What broke the connection."""
 
 
 class Load:
@@ -142,9 +144,10 @@ class Load:
                 connection.request("POST", self._path, body, self._headers)
             answer = connection.getresponse()
             content = answer.read()
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
-            return Answer(number, sent.kind, due, started, self._now(), 0)
+            why = f"{type(error).__name__}: {error}"
+            return Answer(number, sent.kind, due, started, self._now(), 0, why=why)
         done, told = self._now(), json.loads(content) if answer.status == 200 else {}
         flagged = told.get("decision") in _FLAGGED
         found = flagged and bool(sent.copy_of) and sent.copy_of in {one["external_id"] for one in told["matches"]}

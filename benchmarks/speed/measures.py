@@ -172,6 +172,11 @@ def recall(outcome: Outcome) -> dict[int, bool]:
     return {row["number"]: row["found"] for row in outcome.rows(kind="copy", status=200)}
 
 
+def flagged(*outcomes: Outcome) -> float | None:
+    """The share of the copies judged that were flagged, whatever they were matched with."""
+    return share([row["flagged"] for one in outcomes for row in one.rows(kind="copy", status=200)])
+
+
 def drift(sample: Sample) -> float:
     """Growth of resident memory over the load as a share: a line through all but the warm beginning."""
     start = int(len(sample.at) * _WARM)

@@ -19,6 +19,7 @@ from benchmarks.speed.measures import (
     REFUSED,
     Outcome,
     drift,
+    flagged,
     latencies,
     over_time,
     recall,
@@ -151,6 +152,7 @@ def measure_idle(bench: Bench) -> Measured:
         "tiers_ms": tiers(alone),
         "tiers_core_ms": tiers_of_cores(alone),
         "copies_judged": len(found),
+        "copies_flagged": flagged(copies),
         "recall": share(found.values()),
         "copies_found": {str(number): hit for number, hit in found.items()},
     }
@@ -170,6 +172,7 @@ def measure_sustained(bench: Bench) -> Measured:
         "connections": bench.connections,
         "copies_among_them": len(among),
         "copies_judged": len(found),
+        "copies_flagged": flagged(outcome, copies),
         "recall": share(found.values()),
         "rss_drift": round(drift(outcome.sample), 4),
         "tiers_ms": tiers(outcome),
@@ -217,6 +220,7 @@ def measure_overload(bench: Bench) -> Measured:
         "goodput_over_peak": round(outcome.steady(bench.brief) / peak, 3),
         **refusals(outcome),
         "broken": len(outcome.rows(status=0)),
+        "broken_by": sorted({row["why"] for row in outcome.rows(status=0)}),
     }
 
 

@@ -13,6 +13,7 @@ from benchmarks.speed import enrolled, goals, plots, report
 from benchmarks.speed.measures import (
     Outcome,
     drift,
+    flagged,
     latencies,
     over_time,
     recall,
@@ -119,6 +120,7 @@ def test_a_load_is_summed_up():
     assert figures["p50_ms"] == 300.0  # from when it was due, not from when it was sent
     assert figures["others_flagged"] == 1
     assert recall(outcome()) == {49: True}
+    assert flagged(outcome(), outcome()) == 1.0
 
 
 def test_refusals_are_told_with_their_time():
