@@ -121,6 +121,7 @@ class Load:
             if self._plan.rate:
                 time.sleep(max(0.0, due - self._now()))
                 self._answers.append(self._post(connection, number, due, sent))
+                connection.close()  # until the next one is due the server may have closed it
             elif not self._insist(connection, number, sent):
                 break
         connection.close()
@@ -131,6 +132,7 @@ class Load:
             self._answers.append(answer := self._post(connection, number, now, sent))
             if not answer.retry_after:
                 return True
+            connection.close()
             time.sleep(min(answer.retry_after, _LONGEST_REST, max(0.0, self._plan.seconds - self._now())))
         return False
 
