@@ -133,9 +133,9 @@ def strongest(peaks: list[Peak], most: int) -> list[Peak]:
 
 
 def _peak(scene: Ground, sketch: Sketch) -> Peak:
-    """The best correlation of a sketch, 0 when it does not fit in."""
+    """The best correlation of a sketch, 0 when it does not fit in or shows nothing at its size."""
     height, width = sketch.weight.shape
-    if height > scene.field.shape[0] or width > scene.field.shape[1]:
+    if height > scene.field.shape[0] or width > scene.field.shape[1] or not sketch.energy:
         return Peak(0.0, 0, 0, sketch)
     shared = cv2.matchTemplate(scene.field, sketch.field, cv2.TM_CCORR)
     theirs = cv2.matchTemplate(scene.energy, sketch.weight.astype(np.float32), cv2.TM_CCORR)
