@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 _INK, _SECOND, _PALE = "#20506e", "#c8643c", "#9aa5ab"
-_COLOURS = ("#20506e", "#3f7f9e", "#86b5c6", "#e0b06a", "#c8643c", "#7d3b2a")
+_COLOURS = ("#20506e", "#3f7f9e", "#86b5c6", "#e0b06a", "#c8643c", "#7d3b2a", "#5c7f52", "#b9a9cf")
 
 
 def draw(parts: Mapping[str, Mapping[str, Any]], folder: Path) -> list[Path]:
