@@ -36,7 +36,7 @@ from vision.verification import Evidence
 MatchKind: TypeAlias = Literal["stolen_photo", "logo_use"]
 MATCH_KINDS: Final[Mapping[Kind, MatchKind]] = {"photo": "stolen_photo", "logo": "logo_use"}
 
-_SPARE = 6  # photos whose rows are read for each that is verified
+_SPARE = 3  # photos whose rows are read for each that is verified
 _REACH = 4  # candidates asked for each match wanted: some are disabled, or share a reference
 _CACHE_BYTES = 192 << 20
 

@@ -312,7 +312,7 @@ def test_an_unverified_brand_takes_no_places_of_a_verified_one(bench):
         )  # more alike than the original, and certain: more of them than rows are read of
     matches = bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base]))).matches
     assert mine in [match.reference for match in matches]
-    assert sum(match.brand.id == stranger.id for match in matches) == 4
+    assert sum(match.brand.id == stranger.id for match in matches) == 8
 
 
 def test_the_index_is_not_believed_over_sql(bench):
@@ -366,13 +366,13 @@ def test_only_the_most_similar_are_verified_and_references_described_once(bench)
 
 def test_without_a_number_few_are_verified_and_a_certain_match_ends_it(bench):
     base = np.eye(16)[0]
-    for step in range(6):
+    for step in range(12):
         vector = base + 0.2 * step * np.eye(16)[1]
         bench.add(given=regions([vector / np.linalg.norm(vector)]))
     doubtful = bench.searcher().search(QUERY, asking(regions([base])))
-    assert len(doubtful.matches) == bench.photos.verified == 4
+    assert len(doubtful.matches) == bench.photos.verified == 8
     certain = bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base])))
-    assert len(certain.matches) == bench.photos.verified - 4 == 3  # the next is clearly less similar
+    assert len(certain.matches) == bench.photos.verified - 8 == 3  # the next is clearly less similar
     assert len(bench.searcher(Closeness(certain=True)).search(QUERY, asking(regions([base])), per_kind=6).matches) == 6
 
 
