@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from service.listings import ListingInput
 from service.spaces.shadow import sampled
-from tests.photographs import NAMES, jpeg
+from tests.photographs import NAMES, jpeg, pixels
 from tests.service.spaces import PATIENCE, add, judge, prepare, runtime_of, serving, step
+from vision.images import encode_jpeg
 
 
 def fill(client):
     brand = client.post("/v1/brands", json={"name": "Acme"}).json()["id"]
     for name in NAMES:
         add(client, brand, jpeg(name))
+    for whole in (pixels(name) for name in NAMES if name != "coffee"):  # more pictures than a listing has verified
+        for half in np.array_split(whole, 2, axis=1):
+            add(client, brand, encode_jpeg(np.ascontiguousarray(half)))
 
 
 def figures(client, space, listings):
