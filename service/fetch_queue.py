@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from service.pipeline.admission import Admission
@@ -37,20 +38,8 @@ class FetchQueue:
         if not urls:
             return []
         self._door.admit(len(urls))
-        futures = [self._threads.submit(self._fetch, url) for url in urls]
-        for future in futures:
-            future.add_done_callback(self._end)
-        return futures
-
-    def _fetch(self, url: str) -> bytes:
-        try:
-            return self._fetcher.fetch(url, max_bytes=self._max_bytes)
-        finally:
-            self._door.leave()  # before anybody sees the answer, so that who does finds the place free
-
-    def _end(self, future: Future[bytes]) -> None:
-        if future.cancelled():  # it never ran
-            self._door.leave()
+        fetches = (partial(self._fetcher.fetch, url, max_bytes=self._max_bytes) for url in urls)
+        return [self._door.submit(self._threads, fetch) for fetch in fetches]
 
     def close(self) -> None:
         """Finish what is under way, drop what waits."""

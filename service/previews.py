@@ -47,16 +47,4 @@ class Previews:
 
     def _submit(self, make: Callable[[], bytes]) -> Future[bytes]:
         self._door.admit(1)
-        future = self._threads.submit(self._make, make)
-        future.add_done_callback(self._end)
-        return future
-
-    def _make(self, make: Callable[[], bytes]) -> bytes:
-        try:
-            return make()
-        finally:
-            self._door.leave()  # before anybody sees the answer, so that who does finds the place free
-
-    def _end(self, future: Future[bytes]) -> None:
-        if future.cancelled():  # it never ran
-            self._door.leave()
+        return self._door.submit(self._threads, make)

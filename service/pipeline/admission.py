@@ -12,8 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import TypeVar
 
 from service.errors import Overloaded
+
+T = TypeVar("T")
 
 _LONGEST_RETRY = 60
 _FIRST_INTERVAL = 0.02
@@ -83,6 +87,23 @@ class Admission:
             if self._inside == 0:
                 self._empty_since = now
             self._changed.notify_all()
+
+    def submit(self, pool: Executor, work: Callable[[], T]) -> Future[T]:
+        """Have `pool` do the work of one that was let in. Its place is free before anybody sees the answer."""
+
+        def do() -> T:
+            try:
+                return work()
+            finally:
+                self.leave()
+
+        def end(future: Future[T]) -> None:
+            if future.cancelled():  # it never ran
+                self.leave()
+
+        future = pool.submit(do)
+        future.add_done_callback(end)
+        return future
 
     def close(self) -> None:
         """Let nobody in any more."""
